@@ -1,0 +1,86 @@
+"""Files as a careful program reads and writes them.
+
+Knows how to read a small text file without being blocked by a FIFO or drowned by a gigabyte, how to refuse
+a secret that others can read, and how to write a file that appears only when it is complete. Never knows
+what the files mean. Errors are `FileProblem`: one sentence with the cure.
+"""
+
+import os
+import stat
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_TEXT_BYTES_MAX = 1024 * 1024
+
+
+class FileProblem(Exception):
+    """A file that cannot be used, in one sentence."""
+
+
+class Real(str):
+    """A TOML real as it was written. Amounts are read from the text; a float never exists."""
+
+    __slots__ = ()
+
+
+def read_text(path: Path, *, private: bool = False, bytes_max: int = _TEXT_BYTES_MAX) -> str:
+    """The UTF-8 text of a small regular file; a byte-order mark is passed over.
+
+    `private`: refuse what group or others can read, or what another user owns.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise FileProblem(f"{path}: {error.strerror}") from None
+    with open(descriptor, "rb") as file:
+        _check(path, os.fstat(descriptor), private, bytes_max)
+        content = file.read(bytes_max + 1)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileProblem(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+
+
+def _check(path: Path, status: os.stat_result, private: bool, bytes_max: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise FileProblem(f"{path}: is not a regular file")
+    if status.st_size > bytes_max:
+        raise FileProblem(f"{path}: is larger than {bytes_max} bytes")
+    if private and os.name == "posix":
+        refuse_readable_by_others(path, status)
+
+
+def refuse_readable_by_others(path: Path, status: os.stat_result) -> None:
+    """Raise FileProblem, with the chmod line, for a secret that other users of this machine can read."""
+    if status.st_mode & 0o077:
+        raise FileProblem(f"{path}: holds a secret and can be read by others; run: chmod 600 '{path}'")
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise FileProblem(f"{path}: holds a secret and belongs to another user")
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """TOML with its reals left as text (`Real`). The message of a mistake has line and column."""
+    try:
+        return tomllib.loads(text, parse_float=Real)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FileProblem(f"{path}: {error}") from None
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, mode 0600, that gets its name only when the block ends well; else nothing is left."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

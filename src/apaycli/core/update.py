@@ -1,0 +1,281 @@
+"""The raw bytes of Telegram's updates → one of ours, or Ignored, or Unreadable.
+
+Tolerant at the edge, strict inside: a reply of `getUpdates` is cut into its elements before anything is
+decoded, so that one broken update never takes its neighbours with it; the few fields that apay uses are
+then checked strictly. It must never raise for bytes from the network, and never know a rule about money.
+
+Two ways to find the elements. First by brackets, outside of strings. Where an element's own brackets are
+broken, by the server's habit of writing `{"update_id":N,` and a raw line feed at the head of each update:
+a raw line feed cannot occur inside a JSON string (Bot API server source).
+"""
+
+import json
+import re
+from typing import Any, TypeGuard, cast
+
+from apaycli.core import incoming
+from apaycli.core.model import OrderInfo, User
+from apaycli.money import AMOUNT_MAX
+from apaycli.text import storable
+
+_DEPTH_MAX = 64
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
+_RESULT = re.compile(rb'"result"\s*:\s*\[')
+_UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,10})\b')
+_KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline_query")
+
+
+class _Broken(Exception):
+    """A part that is needed is missing or of the wrong type; the message names it."""
+
+
+def split_updates(body: bytes) -> list[bytes] | None:
+    """The elements of `{"ok":true,"result":[...]}` as bytes, undecoded; None if they cannot be told apart."""
+    start = _RESULT.search(body)
+    if start is None:
+        return None
+    elements = _split_by_brackets(body, start.end())
+    return _split_by_heads(body) if elements is None else elements
+
+
+def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:
+    depth, elements = 0, []
+    for token in _TOKEN.finditer(body, begin):
+        symbol = token.group()
+        if symbol in (b"{", b"["):
+            depth += 1
+        elif symbol == b"]" and depth == 0:
+            elements.append(body[begin : token.start()].strip())
+            return [element for element in elements if element] if body[token.end() :].strip() == b"}" else None
+        elif symbol in (b"}", b"]"):
+            depth -= 1
+        elif symbol == b"," and depth == 0:
+            elements.append(body[begin : token.start()].strip())
+            begin = token.end()
+    return None
+
+
+def _split_by_heads(body: bytes) -> list[bytes] | None:
+    starts = [match.start() for match in _HEAD.finditer(body)]
+    if not starts:
+        return None
+    pieces = [body[start:end].rstrip() for start, end in zip(starts, [*starts[1:], len(body)], strict=True)]
+    return [*(piece.removesuffix(b",") for piece in pieces[:-1]), pieces[-1].removesuffix(b"]}")]
+
+
+def parse_update(raw: bytes, bot_username: str = "") -> incoming.Update:
+    """One update. `bot_username` decides which `/command@name` is meant for this bot. Never raises."""
+    update_id: int | None = None
+    try:
+        update = _loads(raw)
+        update_id = _update_id(update)
+        return _parse_kind(update, update_id, bot_username)
+    except (_Broken, ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, _Broken) else f"no JSON that can be used: {type(error).__name__}"
+        if update_id is None and (head := _UPDATE_ID.search(raw[:200])):
+            update_id = int(head.group(1))
+        return incoming.Unreadable(update_id, reason, b"successful_payment" in raw)
+
+
+def _loads(raw: bytes) -> dict[str, Any]:
+    if _depth(raw) > _DEPTH_MAX:
+        raise _Broken(f"nested deeper than {_DEPTH_MAX}")
+    update = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    if not isinstance(update, dict):
+        raise _Broken("no JSON object")
+    return cast("dict[str, Any]", update)
+
+
+def _depth(raw: bytes) -> int:
+    """An upper bound, brackets inside strings included: those are rare, and only many of them matter."""
+    if raw.count(b"{") + raw.count(b"[") <= _DEPTH_MAX:
+        return 0
+    depth = deepest = 0
+    for token in _TOKEN.finditer(raw):
+        symbol = token.group()
+        depth += (symbol in (b"{", b"[")) - (symbol in (b"}", b"]"))
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        raise _Broken("a key stands twice in one object")
+    return keys
+
+
+def _no_constants(name: str) -> None:
+    raise _Broken(f"{name} is no JSON number")
+
+
+def _update_id(update: dict[str, Any]) -> int:
+    value = update.get("update_id")
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise _Broken("no usable update_id")
+    return value
+
+
+def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> incoming.Update:
+    kinds = [key for key in update if key != "update_id"]
+    used = [kind for kind in kinds if kind in _KINDS_WITH_PARSER]
+    if len(kinds) > 1 and used:
+        raise _Broken("two kinds of update at once: " + ", ".join(storable(kind)[:40] for kind in kinds[:4]))
+    if not used:
+        return incoming.Ignored(update_id, storable(kinds[0])[:64] if kinds else "nothing")
+    body = _object(update, used[0])
+    match used[0]:
+        case "pre_checkout_query":
+            return _pre_checkout_query(body, update_id)
+        case "shipping_query":
+            return _shipping_query(body, update_id)
+        case "inline_query":
+            return _inline_query(body, update_id)
+        case _:
+            return _message(body, update_id, bot_username)
+
+
+def _pre_checkout_query(body: dict[str, Any], update_id: int) -> incoming.PreCheckoutQuery:
+    return incoming.PreCheckoutQuery(
+        update_id=update_id,
+        pre_checkout_query_id=_text(body, "id"),
+        buyer=_user(_object(body, "from")),
+        currency=_text_or_none(body, "currency"),
+        total_amount=_amount(body),
+        invoice_payload=_text_or_none(body, "invoice_payload") or "",
+        shipping_option_id=_text_or_none(body, "shipping_option_id"),
+    )
+
+
+def _shipping_query(body: dict[str, Any], update_id: int) -> incoming.ShippingQuery:
+    address = body.get("shipping_address")
+    return incoming.ShippingQuery(
+        update_id=update_id,
+        shipping_query_id=_text(body, "id"),
+        buyer=_user(_object(body, "from")),
+        invoice_payload=_text_or_none(body, "invoice_payload") or "",
+        country_code=_text_or_none(address, "country_code") or "" if isinstance(address, dict) else "",
+    )
+
+
+def _inline_query(body: dict[str, Any], update_id: int) -> incoming.InlineQuery:
+    return incoming.InlineQuery(
+        update_id=update_id,
+        inline_query_id=_text(body, "id"),
+        user=_user(_object(body, "from")),
+        query=_text_or_none(body, "query") or "",
+        offset=_text_or_none(body, "offset") or "",
+    )
+
+
+def _message(body: dict[str, Any], update_id: int, bot_username: str) -> incoming.Update:
+    if "successful_payment" in body:
+        return _successful_payment(body, update_id)
+    if "refunded_payment" in body:
+        refund = _object(body, "refunded_payment")
+        return incoming.RefundedPayment(
+            update_id, _text(refund, "telegram_payment_charge_id"), _text_or_none(refund, "currency"), _amount(refund)
+        )
+    chat_id = body["chat"].get("id") if isinstance(body.get("chat"), dict) else None
+    new_id = body.get("migrate_to_chat_id")
+    if _is_id(chat_id) and _is_id(new_id):
+        return incoming.ChatMigrated(update_id, chat_id, new_id)
+    command, message_id = _command(body, bot_username), body.get("message_id")
+    if command is None or not _is_id(chat_id) or not _is_id(message_id):
+        return incoming.Ignored(update_id, "message")
+    user = None if "sender_chat" in body else _user_or_none(body.get("from"))
+    return incoming.Command(update_id, chat_id, message_id, command[0], command[1], user)
+
+
+def _command(body: dict[str, Any], bot_username: str) -> tuple[str, str] | None:
+    """`/terms@our_bot more` → ("terms", "more"): a `bot_command` entity at offset 0 that names nobody else."""
+    text, entities = body.get("text"), body.get("entities")
+    if not isinstance(text, str) or not isinstance(entities, list):
+        return None
+    heads = (e for e in entities if isinstance(e, dict) and e.get("type") == "bot_command" and e.get("offset") == 0)
+    if next(heads, None) is None or not text.startswith("/"):
+        return None
+    head, _, rest = text[1:].partition(" ")
+    command, _, addressee = head.partition("@")
+    if addressee and addressee.lower() != bot_username.lower():
+        return None
+    return command.lower()[:32], storable(rest.strip())[:4096]
+
+
+def _successful_payment(body: dict[str, Any], update_id: int) -> incoming.SuccessfulPayment:
+    """Money is never refused: with a usable charge id everything else may be missing."""
+    payment = _object(body, "successful_payment")
+    date = body.get("date")
+    return incoming.SuccessfulPayment(
+        update_id=update_id,
+        paid_at=date * 1000 if type(date) is int and 0 < date < 2**40 else None,
+        buyer=_user_or_none(body.get("from")),
+        currency=_text_or_none(payment, "currency"),
+        total_amount=_amount(payment),
+        invoice_payload=_text_or_none(payment, "invoice_payload") or "",
+        telegram_payment_charge_id=_text(payment, "telegram_payment_charge_id"),
+        provider_payment_charge_id=_text_or_none(payment, "provider_payment_charge_id") or "",
+        shipping_option_id=_text_or_none(payment, "shipping_option_id"),
+        order_info=_order_info(payment.get("order_info")),
+    )
+
+
+def _order_info(value: object) -> OrderInfo | None:
+    if not isinstance(value, dict):
+        return None
+    address = value.get("shipping_address")
+    return OrderInfo(
+        name=_text_or_none(value, "name"),
+        phone_number=_text_or_none(value, "phone_number"),
+        email=_text_or_none(value, "email"),
+        shipping_address=storable(json.dumps(address, ensure_ascii=False)) if isinstance(address, dict) else None,
+    )
+
+
+def _user(value: dict[str, Any]) -> User:
+    user = _user_or_none(value)
+    if user is None:
+        raise _Broken("from has no usable id")
+    return user
+
+
+def _user_or_none(value: object) -> User | None:
+    if not isinstance(value, dict) or not _is_id(value.get("id")):
+        return None
+    return User(
+        user_id=value["id"],
+        first_name=_text_or_none(value, "first_name") or "",
+        last_name=_text_or_none(value, "last_name") or "",
+        username=_text_or_none(value, "username"),
+        language_code=_text_or_none(value, "language_code"),
+    )
+
+
+def _is_id(value: object) -> TypeGuard[int]:
+    return type(value) is int and -(2**63) < value < 2**63
+
+
+def _amount(body: dict[str, Any]) -> int | None:
+    """`total_amount` as an integer of smallest units; anything else, `true` and `100.0` too, is None."""
+    value = body.get("total_amount")
+    return value if type(value) is int and 0 <= value <= AMOUNT_MAX else None
+
+
+def _object(body: dict[str, Any], key: str) -> dict[str, Any]:
+    value = body.get(key)
+    if not isinstance(value, dict):
+        raise _Broken(f"{key} is no object")
+    return value
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = _text_or_none(body, key)
+    if not value:
+        raise _Broken(f"{key} is missing or no text")
+    return value
+
+
+def _text_or_none(body: dict[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    return storable(value) if isinstance(value, str) else None

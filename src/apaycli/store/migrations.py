@@ -1,0 +1,40 @@
+"""From any older ledger to the current one, in one transaction.
+
+Knows every version that was ever released: `MIGRATIONS[n]` turns version n into n + 1. A released entry is
+never edited. Version 1 is `schema.sql`.
+"""
+
+import sqlite3
+from importlib import resources
+
+SCHEMA_VERSION = 1
+
+
+def schema() -> str:
+    return resources.files("apaycli").joinpath("store/schema.sql").read_text("utf-8")
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring `db` to SCHEMA_VERSION. Two processes may try at once: the second finds it done."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in _statements(schema()):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """`executescript` would commit between statements; this keeps them in the caller's transaction."""
+    statements, pending = [], ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

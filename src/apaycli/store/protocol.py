@@ -1,0 +1,196 @@
+"""The verbs of the ledger: what every storage offers, in accounting words.
+
+Knows what can be asked and recorded; never what *should* happen: it stores, it does not judge. Errors of
+the storage arrive as `LedgerError`; after one inside a transaction nothing of that transaction is durable,
+or its outcome is unknown and the next start reads it from disk.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
+from apaycli.core.model import (
+    CheckoutFacts,
+    Decision,
+    Invoice,
+    Mode,
+    PaymentFacts,
+    Receipt,
+    ReceiptFilter,
+    ReceiptRow,
+    Reservation,
+)
+
+AnswerOutcome = Literal["sent", "too_old", "failed"]
+Repeat = Literal["new", "same", "conflict"]
+
+
+class Unrecordable(Exception):
+    """One update breaks a constraint of the ledger: a poisoned update, or a bug. Nothing of it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """How sending one answer went. `release`: a definite refusal gives the reservation's units back."""
+
+    pre_checkout_query_id: str
+    outcome: AnswerOutcome
+    answered_at: int
+    milliseconds: int
+    release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAnswer:
+    """A decision whose answer may not have reached Telegram."""
+
+    decision: Decision
+    buyer_id: int
+    decided_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerRun:
+    """One run of the listener; `stopped_at` is None while it runs, and for ever after a crash."""
+
+    pid: int
+    mode: Mode
+    started_at: int
+    last_contact_at: int | None
+    stopped_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """What lies in the ledger, for people and for check-live."""
+
+    receipts: int
+    receipts_flagged: int
+    reservations_pending: int
+    units_held: int
+    dead_letters: int
+    dead_letters_with_payment: int
+    conflicts: int
+    answers_slowest_milliseconds: int | None
+
+
+class Transaction(Protocol):
+    """One atomic step. Nothing said here may be promised to anybody before it is committed."""
+
+    def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
+        """The decision that was recorded for this query, to be repeated, and how its answer went."""
+        ...
+
+    def checkout_facts(self, query: PreCheckoutQuery) -> CheckoutFacts: ...
+
+    def record_decision(self, query: PreCheckoutQuery, decision: Decision, now: int) -> bool:
+        """Record the answer and take what it reserves. False, and nothing recorded: the units or uses are gone."""
+        ...
+
+    def repeat_of_payment(self, payment: SuccessfulPayment) -> Repeat:
+        """Whether this charge id has a receipt already, and whether that one says the same."""
+        ...
+
+    def payment_facts(self, payment: SuccessfulPayment) -> PaymentFacts: ...
+
+    def record_receipt(self, receipt: Receipt, update_id: int, raw: bytes, now: int) -> int:
+        """Record the money and book it as the receipt says. Returns the receipt_id."""
+        ...
+
+    def record_conflict(self, payment: SuccessfulPayment, raw: bytes, now: int) -> None:
+        """Keep the bytes of a second payment with a known charge id and other content; the first row stands."""
+        ...
+
+    def record_refund(self, telegram_payment_charge_id: str, update_id: int, raw: bytes, now: int) -> None: ...
+
+    def record_dead_letter(
+        self, update_id: int | None, reason: str, mentions_payment: bool, raw: bytes, now: int
+    ) -> bool:
+        """Keep unreadable bytes. False if the very same are there already."""
+        ...
+
+    def record_answers(self, results: Sequence[AnswerResult]) -> None: ...
+
+    def expire_reservations(self, now: int) -> list[Reservation]: ...
+
+    def migrate_chat(self, chat_id: int, migrate_to_chat_id: int) -> int:
+        """Rewrite a group's old id wherever invoices were sent to it. Returns how many."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """What is inside is undone alone when it raises; the transaction goes on. A value or a constraint
+        that the ledger refuses arrives as Unrecordable."""
+        ...
+
+    def invoice_by_start_parameter(self, start_parameter: str) -> Invoice | None: ...
+
+    def standing_invoice(self, like: Invoice) -> Invoice | None:
+        """An invoice to the same chat that says the same, save for its ids and time."""
+        ...
+
+    def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
+        """(sold, held) by SKU."""
+        ...
+
+    def record_invoice(self, invoice: Invoice, send_state: Literal["sending", "sent"] = "sending") -> None: ...
+
+    def record_send_outcome(
+        self,
+        invoice_id: str,
+        state: Literal["sent", "refused", "unknown"],
+        now: int,
+        *,
+        message_id: int | None = None,
+        chat_id: str | None = None,
+        error: str | None = None,
+    ) -> None: ...
+
+    def start_run(self, pid: int, mode: Mode, now: int) -> int: ...
+
+    def record_contact(self, run_id: int, now: int) -> None: ...
+
+    def stop_run(self, run_id: int, now: int) -> None: ...
+
+    def attest(self, name: str, now: int) -> None: ...
+
+
+class Store(Protocol):
+    """A ledger that is open. Reads stand outside of transactions and may be a moment old."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]: ...
+
+    def bind_bot(self, bot_id: int) -> None:
+        """One ledger is one bot's: raises ConfigError if this one belongs to another."""
+        ...
+
+    def open_answers(self, decided_from: int) -> list[OpenAnswer]: ...
+
+    def reservations_due(self, now: int) -> int: ...
+
+    def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
+        """(sold, held) by SKU."""
+        ...
+
+    def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:
+        """Oldest first, one at a time: memory does not grow with their number."""
+        ...
+
+    def last_run(self) -> ListenerRun | None: ...
+
+    def counts(self, mode: Mode) -> LedgerCounts: ...
+
+    def takings(self, mode: Mode, paid_from: int) -> dict[str, int]:
+        """Sums by currency."""
+        ...
+
+    def attestations(self) -> dict[str, int]:
+        """When each statement was made."""
+        ...
+
+    def integrity_problems(self) -> list[str]:
+        """What the storage and the sums of the ledger say against themselves; empty is good."""
+        ...
+
+    def close(self) -> None: ...

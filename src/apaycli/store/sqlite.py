@@ -1,0 +1,196 @@
+"""The ledger in one SQLite file.
+
+Knows how to open the file safely, what a transaction is, and how SQLite's errors become `LedgerError`. The
+verbs stand beside it: `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending`, `sqlite_reading`. Never knows
+a rule: what to record is handed in.
+
+Durability has one setting: WAL and `synchronous=FULL`, both read back after they were asked for. One
+connection writes; everybody else opens read-only.
+"""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apaycli.errors import ConfigError, LedgerError
+from apaycli.store.migrations import SCHEMA_VERSION, migrate
+from apaycli.store.protocol import Unrecordable
+from apaycli.store.sqlite_reading import ReadingVerbs
+from apaycli.store.sqlite_receipts import ReceiptVerbs
+from apaycli.store.sqlite_sending import SendingVerbs
+
+_BUSY_MILLISECONDS = 5_000  # below the eight seconds that an answer may take
+_NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"}
+_SYNCHRONOUS_FULL = 2
+
+
+class SqliteTransaction(ReceiptVerbs, SendingVerbs):
+    """The verbs that write, between BEGIN IMMEDIATE and COMMIT."""
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self.db.execute("SAVEPOINT one_update")
+        try:
+            yield
+        except BaseException as error:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK TO one_update")
+                self.db.execute("RELEASE one_update")
+            if isinstance(error, _REFUSALS):
+                raise Unrecordable(str(error)) from error
+            if isinstance(error, sqlite3.Error):
+                raise LedgerError(f"the ledger cannot be written: {error}") from error
+            raise
+        self.db.execute("RELEASE one_update")
+
+
+# What SQLite says about a value or a constraint; its other errors are about the file and the disk.
+_REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+
+
+class SqliteStore(ReadingVerbs):
+    """An open ledger. Use it from one thread at a time."""
+
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+        self.db = db
+        self.path = path
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqliteTransaction]:
+        with translated(self.path):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteTransaction(self.db)
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+
+    def bind_bot(self, bot_id: int) -> None:
+        with self.transaction() as tx:
+            tx.db.execute("INSERT INTO meta VALUES ('bot_id', ?) ON CONFLICT DO NOTHING", (str(bot_id),))
+            (owner,) = tx.db.execute("SELECT value FROM meta WHERE key = 'bot_id'").fetchone()
+        if owner != str(bot_id):
+            raise ConfigError(
+                f"{self.path} is the ledger of bot {owner}, and the bot token belongs to bot {bot_id}",
+                hint="give each bot its own config and ledger ([store] url, or APAY_STORE)",
+            )
+
+    def close(self) -> None:
+        self.db.close()
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """SQLite's errors as one kind, at one border."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"the ledger {path} cannot be used: {error}", hint="apay check-live --only ledger says more"
+        ) from error
+
+
+def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
+    """Open or create the ledger. Raises LedgerError with what stands in the way."""
+    _refuse_unusable_path(path, read_only)
+    with translated(str(path)):
+        if not read_only:
+            _create_private(path)
+        db = sqlite3.connect(
+            f"file:{_uri(path)}?mode={'ro' if read_only else 'rw'}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=_BUSY_MILLISECONDS / 1000,
+        )
+        try:
+            _configure(db, path, read_only)
+        except BaseException:
+            db.close()
+            raise
+    return SqliteStore(db, str(path))
+
+
+def open_in_memory() -> SqliteStore:
+    """A ledger without a file, for tests."""
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA foreign_keys = ON")
+    migrate(db)
+    return SqliteStore(db, ":memory:")
+
+
+def _uri(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _refuse_unusable_path(path: Path, read_only: bool) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if read_only:
+            raise LedgerError(
+                f"there is no ledger at {path} yet", hint="apay send-invoice or apay listen creates it"
+            ) from None
+        if not path.parent.is_dir():
+            raise LedgerError(f"the folder of the ledger does not exist: {path.parent}") from None
+        mode = stat.S_IFREG
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be reached: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        raise LedgerError(f"the ledger {path} is not a file", hint="[store] url names an SQLite file")
+    kind = _filesystem(path.parent)
+    if kind in _NETWORK_FILESYSTEMS:
+        raise LedgerError(
+            f"the ledger {path} lies on a network filesystem ({kind}), where SQLite loses data",
+            hint="move it to a local disk",
+        )
+
+
+def _filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """The kind of filesystem that holds `folder`, or "" where the system does not say."""
+    try:
+        rows = [line.split(" ")[1:3] for line in mounts.read_text("utf-8", "replace").splitlines()]
+    except OSError:
+        return ""
+    here = folder.resolve()
+    holding = [(len(where), kind) for where, kind in rows if here.is_relative_to(where)]
+    return max(holding, default=(0, ""))[1]
+
+
+def _create_private(path: Path) -> None:
+    """0600 from the first byte: -wal and -shm take the file's mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.name == "posix" and os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _configure(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA trusted_schema = OFF")
+    db.execute("PRAGMA mmap_size = 0")
+    if read_only:
+        db.execute("PRAGMA query_only = ON")
+    else:
+        db.execute("PRAGMA synchronous = FULL")
+        (journal,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        (synchronous,) = db.execute("PRAGMA synchronous").fetchone()
+        if journal != "wal" or synchronous != _SYNCHRONOUS_FULL:
+            raise LedgerError(f"the disk under {path} does not allow a durable ledger (WAL and FULL)")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"the ledger {path} was written by a newer apay (version {version}; this one knows {SCHEMA_VERSION})",
+            hint="upgrade apay",
+        )
+    if version < SCHEMA_VERSION:
+        if read_only:
+            raise LedgerError(f"the ledger {path} is older than this apay", hint="run apay listen once: it upgrades it")
+        migrate(db)

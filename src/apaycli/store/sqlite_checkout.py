@@ -1,0 +1,264 @@
+"""Verbs for pre-checkout queries: facts, decisions, reservations, answers.
+
+Knows the tables invoices, stock, reservations, decisions. Never decides; a reservation is taken by
+conditional UPDATEs whose row count says whether there was something to take.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.model import (
+    CheckoutFacts,
+    Decision,
+    DeclineReason,
+    Invoice,
+    LabeledPrice,
+    Reenter,
+    Reservation,
+    Reserve,
+    Tips,
+)
+from apaycli.store.protocol import AnswerOutcome, AnswerResult
+
+
+def invoice_of(row: sqlite3.Row | None) -> Invoice | None:
+    """One row of `invoices`, all columns, as the frozen value."""
+    if row is None:
+        return None
+    return Invoice(
+        invoice_id=row["invoice_id"],
+        mode=row["mode"],
+        invoice_payload=row["invoice_payload"],
+        chat_id=row["chat_id"],
+        sku=row["sku"],
+        title=row["title"],
+        description=row["description"],
+        currency=row["currency"],
+        prices=tuple(LabeledPrice(label, amount) for label, amount in json.loads(row["prices"])),
+        quantity=row["quantity"],
+        forwarding=row["forwarding"],
+        created_at=row["created_at"],
+        tips=Tips(row["max_tip_amount"], tuple(json.loads(row["suggested_tip_amounts"]))),
+        photo_url=row["photo_url"],
+        need=tuple(json.loads(row["need"])),
+        start_parameter=row["start_parameter"],
+        uses_max=row["uses_max"],
+        buyer_id=row["buyer_id"],
+        expires_at=row["expires_at"],
+        cancelled_at=row["cancelled_at"],
+    )
+
+
+def one_row(db: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> sqlite3.Row | None:
+    """The only row, by column name, or None. More than one is a broken invariant."""
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    rows: list[sqlite3.Row] = cursor.execute(sql, parameters).fetchmany(2)
+    if len(rows) > 1:
+        raise sqlite3.IntegrityError("more than one row where one was expected")
+    return rows[0] if rows else None
+
+
+class CheckoutVerbs:
+    """Part of `SqliteTransaction`."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
+        row = one_row(
+            self.db,
+            "SELECT ok, reason, error_message, answer_outcome FROM decisions WHERE pre_checkout_query_id = ?",
+            (pre_checkout_query_id,),
+        )
+        if row is None:
+            return None
+        return decision_of(pre_checkout_query_id, row), row["answer_outcome"]
+
+    def checkout_facts(self, query: PreCheckoutQuery) -> CheckoutFacts:
+        row = self.invoice_row(query.invoice_payload)
+        invoice = invoice_of(row)
+        if row is None or invoice is None:
+            return CheckoutFacts(None)
+        held, sold = self.stock_row(invoice)
+        return CheckoutFacts(
+            invoice=invoice,
+            uses_held=row["uses_held"],
+            uses_paid=row["uses_paid"],
+            own_reservation=self.live_reservation(invoice.invoice_id, query.buyer.user_id),
+            buyer_units=self._buyer_units(invoice, query.buyer.user_id),
+            stock_held=held,
+            stock_sold=sold,
+        )
+
+    def invoice_row(self, invoice_payload: str) -> sqlite3.Row | None:
+        return one_row(self.db, "SELECT * FROM invoices WHERE invoice_payload = ?", (invoice_payload,))
+
+    def stock_row(self, invoice: Invoice) -> tuple[int, int]:
+        """(held, sold) of the invoice's SKU in its mode."""
+        sql = "SELECT held, sold FROM stock WHERE mode = ? AND sku = ?"
+        row = one_row(self.db, sql, (invoice.mode, invoice.sku))
+        return (row["held"], row["sold"]) if row else (0, 0)
+
+    def live_reservation(self, invoice_id: str, buyer_id: int | None) -> Reservation | None:
+        row = one_row(
+            self.db,
+            "SELECT reservation_id, sku, quantity, expires_at FROM reservations"
+            " WHERE invoice_id = ? AND buyer_id = ? AND state = 'pending'",
+            (invoice_id, buyer_id),
+        )
+        if row is None or buyer_id is None:
+            return None
+        return Reservation(row["reservation_id"], invoice_id, buyer_id, row["sku"], row["quantity"], row["expires_at"])
+
+    def _buyer_units(self, invoice: Invoice, buyer_id: int) -> int:
+        if invoice.sku is None:
+            return 0
+        (units,) = self.db.execute(
+            "SELECT (SELECT coalesce(sum(booked_units), 0) FROM receipts WHERE mode = :mode AND sku = :sku"
+            " AND buyer_id = :buyer) + (SELECT coalesce(sum(quantity), 0) FROM reservations"
+            " WHERE mode = :mode AND sku = :sku AND buyer_id = :buyer AND state = 'pending')",
+            {"mode": invoice.mode, "sku": invoice.sku, "buyer": buyer_id},
+        ).fetchone()
+        return int(units)
+
+    def record_decision(self, query: PreCheckoutQuery, decision: Decision, now: int) -> bool:
+        reservation_id: int | None = None
+        if isinstance(decision.effect, Reserve):
+            reservation_id = self._reserve(decision.effect, now)
+            if reservation_id is None:
+                return False
+        elif isinstance(decision.effect, Reenter):
+            reservation_id = decision.effect.reservation_id
+            if not self._reenter(decision.effect):
+                return False
+        self.db.execute(
+            "INSERT INTO decisions (pre_checkout_query_id, update_id, ok, reason, error_message, invoice_id,"
+            " reservation_id, buyer_id, currency, total_amount, decided_at)"
+            " VALUES (?, ?, ?, ?, ?, (SELECT invoice_id FROM invoices WHERE invoice_payload = ?), ?, ?, ?, ?, ?)",
+            (
+                query.pre_checkout_query_id,
+                query.update_id,
+                int(decision.ok),
+                decision.reason,
+                decision.error_message,
+                query.invoice_payload,
+                reservation_id,
+                query.buyer.user_id,
+                query.currency,
+                query.total_amount,
+                now,
+            ),
+        )
+        return True
+
+    def _reserve(self, effect: Reserve, now: int) -> int | None:
+        """Take a use and the units, both or none. The savepoint undoes a use whose units are gone."""
+        self.db.execute("SAVEPOINT reserve")
+        taken = self.take_use(effect.invoice_id, "uses_held") and self.take_units(
+            effect.mode, effect.sku, effect.quantity, effect.capacity, "held"
+        )
+        if not taken:
+            self.db.execute("ROLLBACK TO reserve")
+        self.db.execute("RELEASE reserve")
+        if not taken:
+            return None
+        cursor = self.db.execute(
+            "INSERT INTO reservations (invoice_id, buyer_id, mode, sku, quantity, state, created_at, expires_at)"
+            " VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
+            (effect.invoice_id, effect.buyer_id, effect.mode, effect.sku, effect.quantity, now, effect.expires_at),
+        )
+        return cursor.lastrowid
+
+    def _reenter(self, effect: Reenter) -> bool:
+        cursor = self.db.execute(
+            "UPDATE reservations SET entries = entries + 1, expires_at = max(expires_at, ?)"
+            " WHERE reservation_id = ? AND state = 'pending'",
+            (effect.expires_at, effect.reservation_id),
+        )
+        return cursor.rowcount == 1
+
+    def take_use(self, invoice_id: str, column: str) -> bool:
+        """One use of the invoice from free to `uses_held` or `uses_paid`, if one is free."""
+        cursor = self.db.execute(
+            f"UPDATE invoices SET {column} = {column} + 1"  # noqa: S608 - column is one of two literals
+            " WHERE invoice_id = ? AND (uses_max IS NULL OR uses_held + uses_paid < uses_max)",
+            (invoice_id,),
+        )
+        return cursor.rowcount == 1
+
+    def take_units(self, mode: str, sku: str | None, quantity: int, capacity: int | None, column: str) -> bool:
+        """`quantity` units from free to `held` or `sold`, if that many are free."""
+        if sku is None:
+            return True
+        self.db.execute("INSERT INTO stock (mode, sku) VALUES (?, ?) ON CONFLICT DO NOTHING", (mode, sku))
+        cursor = self.db.execute(
+            f"UPDATE stock SET {column} = {column} + :quantity WHERE mode = :mode AND sku = :sku"  # noqa: S608
+            " AND (:capacity IS NULL OR held + sold + :quantity <= :capacity)",
+            {"mode": mode, "sku": sku, "quantity": quantity, "capacity": capacity},
+        )
+        return cursor.rowcount == 1
+
+    def end_reservation(self, reservation_id: int, state: str, now: int) -> bool:
+        """pending → posted, voided or expired, once. Units and use go to paid, or back to free."""
+        row = one_row(
+            self.db,
+            "UPDATE reservations SET state = ?, ended_at = ? WHERE reservation_id = ? AND state = 'pending'"
+            " RETURNING invoice_id, mode, sku, quantity",
+            (state, now, reservation_id),
+        )
+        if row is None:
+            return False
+        paid = int(state == "posted")
+        self.db.execute(
+            "UPDATE invoices SET uses_held = uses_held - 1, uses_paid = uses_paid + ? WHERE invoice_id = ?",
+            (paid, row["invoice_id"]),
+        )
+        if row["sku"] is not None:
+            self.db.execute(
+                "UPDATE stock SET held = held - :quantity, sold = sold + :quantity * :paid"
+                " WHERE mode = :mode AND sku = :sku",
+                {"quantity": row["quantity"], "paid": paid, "mode": row["mode"], "sku": row["sku"]},
+            )
+        return True
+
+    def expire_reservations(self, now: int) -> list[Reservation]:
+        rows = self.db.execute(
+            "SELECT reservation_id, invoice_id, buyer_id, sku, quantity, expires_at FROM reservations"
+            " WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at LIMIT 1000",
+            (now,),
+        ).fetchall()
+        due = [Reservation(*row) for row in rows]
+        for reservation in due:
+            self.end_reservation(reservation.reservation_id, "expired", now)
+        return due
+
+    def record_answers(self, results: Sequence[AnswerResult]) -> None:
+        for result in results:
+            self.db.execute(
+                "UPDATE decisions SET answer_outcome = ?, answered_at = ?, answer_milliseconds = ?"
+                " WHERE pre_checkout_query_id = ? AND answer_outcome IS NOT 'sent'",
+                (result.outcome, result.answered_at, result.milliseconds, result.pre_checkout_query_id),
+            )
+            if result.release:
+                self._release(result)
+
+    def _release(self, result: AnswerResult) -> None:
+        """Void the reservation that rests on this query alone."""
+        row = one_row(
+            self.db,
+            "SELECT reservation_id FROM reservations JOIN decisions USING (reservation_id)"
+            " WHERE pre_checkout_query_id = ? AND entries = 1",
+            (result.pre_checkout_query_id,),
+        )
+        if row is not None:
+            self.end_reservation(row["reservation_id"], "voided", result.answered_at)
+
+
+def decision_of(pre_checkout_query_id: str, row: sqlite3.Row) -> Decision:
+    """A recorded decision, to be repeated: its effect was applied when it was recorded."""
+    reason = DeclineReason(row["reason"]) if row["reason"] else None
+    return Decision(pre_checkout_query_id, bool(row["ok"]), reason, row["error_message"])

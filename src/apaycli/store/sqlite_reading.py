@@ -1,0 +1,154 @@
+"""What can be asked of the ledger without changing it.
+
+Knows every table; never judges what it finds, save for the sums that must add up (`integrity_problems`).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
+from apaycli.store.protocol import LedgerCounts, ListenerRun, OpenAnswer
+from apaycli.store.sqlite_checkout import decision_of, one_row
+
+_RECEIPT_COLUMNS = ", ".join(
+    {
+        "order_name": "name",
+        "order_phone": "phone_number",
+        "order_email": "email",
+        "order_address": "shipping_address",
+    }.get(column, column)
+    for column in ReceiptRow._fields
+)
+
+# Each query returns rows only where the ledger contradicts itself; the text says what they mean.
+_SUMS: tuple[tuple[str, str], ...] = (
+    (
+        "units sold of a SKU differ from its receipts",
+        "SELECT mode, sku, sold, (SELECT coalesce(sum(booked_units), 0) FROM receipts r"
+        " WHERE r.mode = s.mode AND r.sku = s.sku) AS counted FROM stock s WHERE sold <> counted",
+    ),
+    (
+        "units held of a SKU differ from its pending reservations",
+        "SELECT mode, sku, held, (SELECT coalesce(sum(quantity), 0) FROM reservations r"
+        " WHERE r.mode = s.mode AND r.sku = s.sku AND state = 'pending') AS counted FROM stock s WHERE held <> counted",
+    ),
+    (
+        "paid uses of an invoice differ from its receipts",
+        "SELECT invoice_id, uses_paid, (SELECT coalesce(sum(booked_uses), 0) FROM receipts r"
+        " WHERE r.invoice_id = i.invoice_id) AS counted FROM invoices i WHERE uses_paid <> counted",
+    ),
+    (
+        "held uses of an invoice differ from its pending reservations",
+        "SELECT invoice_id, uses_held, (SELECT count(*) FROM reservations r WHERE r.invoice_id = i.invoice_id"
+        " AND state = 'pending') AS counted FROM invoices i WHERE uses_held <> counted",
+    ),
+    (
+        "a posted reservation has no receipt",
+        "SELECT reservation_id FROM reservations WHERE state = 'posted'"
+        " AND reservation_id NOT IN (SELECT reservation_id FROM receipts WHERE reservation_id IS NOT NULL)",
+    ),
+)
+
+
+def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int]]:
+    """(sold, held) by SKU."""
+    rows = db.execute("SELECT sku, sold, held FROM stock WHERE mode = ?", (mode,))
+    return {sku: (sold, held) for sku, sold, held in rows}
+
+
+class ReadingVerbs:
+    """Part of `SqliteStore`."""
+
+    db: sqlite3.Connection
+
+    def open_answers(self, decided_from: int) -> list[OpenAnswer]:
+        cursor = self.db.cursor()
+        cursor.row_factory = sqlite3.Row
+        rows = cursor.execute(
+            "SELECT pre_checkout_query_id, ok, reason, error_message, buyer_id, decided_at FROM decisions"
+            " WHERE answer_outcome IS NULL AND decided_at >= ? ORDER BY decided_at",
+            (decided_from,),
+        ).fetchall()
+        return [
+            OpenAnswer(decision_of(row["pre_checkout_query_id"], row), row["buyer_id"], row["decided_at"])
+            for row in rows
+        ]
+
+    def reservations_due(self, now: int) -> int:
+        sql = "SELECT count(*) FROM reservations WHERE state = 'pending' AND expires_at <= ?"
+        return self._number(sql, now)
+
+    def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
+        return stock_counts(self.db, mode)
+
+    def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:
+        conditions, parameters = _conditions(which)
+        cursor = self.db.execute(
+            f"SELECT {_RECEIPT_COLUMNS} FROM receipts LEFT JOIN order_info USING (receipt_id)"  # noqa: S608
+            f" {conditions} ORDER BY paid_at, receipt_id",
+            parameters,
+        )
+        return map(ReceiptRow._make, cursor)
+
+    def last_run(self) -> ListenerRun | None:
+        row = one_row(
+            self.db,
+            "SELECT pid, mode, started_at, last_contact_at, stopped_at FROM listener_runs ORDER BY run_id DESC LIMIT 1",
+            (),
+        )
+        return ListenerRun(*row) if row else None
+
+    def counts(self, mode: Mode) -> LedgerCounts:
+        slowest = self.db.execute(
+            "SELECT max(answer_milliseconds) FROM decisions WHERE answer_outcome = 'sent'"
+        ).fetchone()[0]
+        return LedgerCounts(
+            receipts=self._number("SELECT count(*) FROM receipts WHERE mode = ?", mode),
+            receipts_flagged=self._number("SELECT count(*) FROM receipts WHERE mode = ? AND flag IS NOT NULL", mode),
+            reservations_pending=self._number(
+                "SELECT count(*) FROM reservations WHERE mode = ? AND state = 'pending'", mode
+            ),
+            units_held=self._number("SELECT coalesce(sum(held), 0) FROM stock WHERE mode = ?", mode),
+            dead_letters=self._number("SELECT count(*) FROM dead_letters"),
+            dead_letters_with_payment=self._number("SELECT count(*) FROM dead_letters WHERE mentions_payment = 1"),
+            conflicts=self._number("SELECT count(*) FROM evidence WHERE kind = 'conflict'"),
+            answers_slowest_milliseconds=slowest,
+        )
+
+    def _number(self, sql: str, *parameters: object) -> int:
+        return int(self.db.execute(sql, parameters).fetchone()[0])
+
+    def takings(self, mode: Mode, paid_from: int) -> dict[str, int]:
+        rows = self.db.execute(
+            "SELECT currency, sum(total_amount) FROM receipts WHERE mode = ? AND paid_at >= ?"
+            " AND currency IS NOT NULL AND total_amount IS NOT NULL GROUP BY currency",
+            (mode, paid_from),
+        )
+        return dict(rows.fetchall())
+
+    def attestations(self) -> dict[str, int]:
+        return dict(self.db.execute("SELECT name, attested_at FROM attestations").fetchall())
+
+    def integrity_problems(self) -> list[str]:
+        problems = [text for (text,) in self.db.execute("PRAGMA quick_check") if text != "ok"]
+        if self.db.execute("PRAGMA foreign_key_check").fetchone():
+            problems.append("a row refers to one that is missing")
+        for meaning, sql in _SUMS:
+            rows = self.db.execute(sql).fetchmany(3)
+            if rows:
+                problems.append(f"{meaning}: {', '.join(map(str, rows))}")
+        return problems
+
+
+# The `+` keeps SQLite from another index than the one that yields receipts in order, without sorting them.
+def _conditions(which: ReceiptFilter) -> tuple[str, list[object]]:
+    pairs: list[tuple[str, object]] = [
+        ("+mode = ?", which.mode),
+        ("paid_at >= ?", which.paid_from),
+        ("paid_at < ?", which.paid_before),
+        ("+sku = ?", which.sku),
+        ("currency = ?", which.currency),
+        ("coalesce(flag, 'none') = ?", which.flag),
+    ]
+    used = [(sql, value) for sql, value in pairs if value is not None]
+    return ("WHERE " + " AND ".join(sql for sql, _ in used) if used else ""), [value for _, value in used]

@@ -1,0 +1,146 @@
+"""Verbs for money that arrived, and for updates that could not be read.
+
+Knows the tables receipts, order_info, evidence, dead_letters. Never decides a flag; unique keys, not code,
+say which payment was first.
+"""
+
+import hashlib
+import sqlite3
+
+from apaycli.core.incoming import SuccessfulPayment
+from apaycli.core.model import Booking, PaymentFacts, Receipt
+from apaycli.store.protocol import Repeat
+from apaycli.store.sqlite_checkout import CheckoutVerbs, invoice_of, one_row
+
+
+def digest_of(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+class ReceiptVerbs(CheckoutVerbs):
+    """Part of `SqliteTransaction`."""
+
+    def repeat_of_payment(self, payment: SuccessfulPayment) -> Repeat:
+        row = one_row(
+            self.db,
+            "SELECT currency, total_amount, invoice_payload, provider_payment_charge_id, buyer_id FROM receipts"
+            " WHERE telegram_payment_charge_id = ?",
+            (payment.telegram_payment_charge_id,),
+        )
+        if row is None:
+            return "new"
+        seen = (
+            payment.currency,
+            payment.total_amount,
+            payment.invoice_payload,
+            payment.provider_payment_charge_id,
+            payment.buyer.user_id if payment.buyer else None,
+        )
+        return "same" if tuple(row) == seen else "conflict"
+
+    def payment_facts(self, payment: SuccessfulPayment) -> PaymentFacts:
+        row = self.invoice_row(payment.invoice_payload)
+        invoice = invoice_of(row)
+        if row is None or invoice is None:
+            return PaymentFacts(None)
+        held, sold = self.stock_row(invoice)
+        buyer_id = payment.buyer.user_id if payment.buyer else None
+        return PaymentFacts(
+            invoice=invoice,
+            uses_held=row["uses_held"],
+            uses_paid=row["uses_paid"],
+            own_reservation=self.live_reservation(invoice.invoice_id, buyer_id),
+            stock_held=held,
+            stock_sold=sold,
+        )
+
+    def record_receipt(self, receipt: Receipt, update_id: int, raw: bytes, now: int) -> int:
+        booked = self._book(receipt, now)
+        cursor = self.db.execute(
+            "INSERT INTO receipts (telegram_payment_charge_id, provider_payment_charge_id, mode, flag, invoice_id,"
+            " reservation_id, invoice_payload, sku, title, quantity, booked_units, booked_uses, currency,"
+            " total_amount, tip_amount, shipping_option_id, buyer_id, buyer_username, buyer_name, paid_at,"
+            " recorded_at, update_id, source, digest, refund_state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'polling', ?, ?)",
+            (
+                receipt.telegram_payment_charge_id,
+                receipt.provider_payment_charge_id,
+                receipt.mode,
+                receipt.flag,
+                receipt.invoice_id,
+                receipt.reservation_id,
+                receipt.invoice_payload,
+                receipt.sku,
+                receipt.title,
+                receipt.quantity,
+                receipt.quantity if booked else 0,
+                int(booked),
+                receipt.currency,
+                receipt.total_amount,
+                receipt.tip_amount,
+                receipt.shipping_option_id,
+                receipt.buyer.user_id if receipt.buyer else None,
+                receipt.buyer.username if receipt.buyer else None,
+                receipt.buyer.name if receipt.buyer else None,
+                receipt.paid_at,
+                now,
+                update_id,
+                digest_of(raw),
+                "due" if receipt.refund_due else None,
+            ),
+        )
+        receipt_id = cursor.lastrowid
+        if receipt_id is None:
+            raise sqlite3.IntegrityError("a receipt was recorded without an id")
+        self._record_order_info(receipt_id, receipt)
+        self._record_evidence("receipt", receipt.telegram_payment_charge_id, update_id, raw, now)
+        return receipt_id
+
+    def _book(self, receipt: Receipt, now: int) -> bool:
+        """Units and use from held or free to paid, as the receipt says. An impossible booking is a bug."""
+        match receipt.booking:
+            case Booking.NONE:
+                return False
+            case Booking.POST:
+                booked = receipt.reservation_id is not None and self.end_reservation(
+                    receipt.reservation_id, "posted", now
+                )
+            case Booking.DIRECT:
+                booked = receipt.invoice_id is not None and self.take_use(receipt.invoice_id, "uses_paid")
+                booked = booked and self.take_units(
+                    receipt.mode, receipt.sku, receipt.quantity, receipt.capacity, "sold"
+                )
+        if not booked:
+            raise sqlite3.IntegrityError(f"receipt cannot be booked: {receipt.booking}")
+        return True
+
+    def _record_order_info(self, receipt_id: int, receipt: Receipt) -> None:
+        info = receipt.order_info
+        if info is not None:
+            self.db.execute(
+                "INSERT INTO order_info VALUES (?, ?, ?, ?, ?)",
+                (receipt_id, info.name, info.phone_number, info.email, info.shipping_address),
+            )
+
+    def _record_evidence(self, kind: str, charge_id: str, update_id: int, raw: bytes, now: int) -> None:
+        self.db.execute(
+            "INSERT INTO evidence (digest, kind, telegram_payment_charge_id, update_id, raw, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (digest_of(raw), kind, charge_id, update_id, raw, now),
+        )
+
+    def record_conflict(self, payment: SuccessfulPayment, raw: bytes, now: int) -> None:
+        self._record_evidence("conflict", payment.telegram_payment_charge_id, payment.update_id, raw, now)
+
+    def record_refund(self, telegram_payment_charge_id: str, update_id: int, raw: bytes, now: int) -> None:
+        self._record_evidence("refund", telegram_payment_charge_id, update_id, raw, now)
+
+    def record_dead_letter(
+        self, update_id: int | None, reason: str, mentions_payment: bool, raw: bytes, now: int
+    ) -> bool:
+        cursor = self.db.execute(
+            "INSERT INTO dead_letters (update_id, reason, mentions_payment, digest, raw, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (update_id, reason, int(mentions_payment), digest_of(raw), raw, now),
+        )
+        return cursor.rowcount == 1

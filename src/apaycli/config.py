@@ -1,0 +1,311 @@
+"""TOML and environment → one frozen Config, with the origin of every value.
+
+Knows every key, its default, what is allowed, and the order: command line, environment, file, default.
+Never opens the ledger, never asks the network. All problems are reported at once. A value in a file never
+switches to live: that is `--live` or `APAY_LIVE=1`.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apaycli.config_values import (
+    BadValue,
+    parse_api_url,
+    parse_duration_between,
+    parse_flag,
+    parse_path,
+    parse_store_url,
+    parse_text,
+)
+from apaycli.core.model import DeclineReason, Mode
+from apaycli.errors import ConfigError, TokenError
+from apaycli.files import FileProblem, parse_toml, read_text, refuse_readable_by_others
+from apaycli.text import hide, last_four, nearest
+
+DEFAULT_API_URL = "https://api.telegram.org"
+_BOT_TOKEN = re.compile(r"[1-9][0-9]{0,15}:[A-Za-z0-9_-]{30,}", re.ASCII)
+_PROVIDER_TOKEN = re.compile(r"[0-9]+:(TEST|LIVE):\S+", re.ASCII)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_TOKEN_BYTES_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting. `parse` takes the raw value and the folder that relative paths start from."""
+
+    name: str
+    parse: Callable[[Any, Path], Any]
+    default: Any = None
+    environment: str | None = None
+    secret: bool = False
+
+
+KEYS: tuple[Key, ...] = (
+    Key("bot.token", parse_text, environment="APAY_BOT_TOKEN", secret=True),
+    Key("bot.token_file", parse_path),
+    Key("bot.api_url", parse_api_url, DEFAULT_API_URL, "APAY_API_URL"),
+    Key("provider.test_token", parse_text, environment="APAY_TEST_PROVIDER_TOKEN", secret=True),
+    Key("provider.test_token_file", parse_path),
+    Key("provider.live_token", parse_text, environment="APAY_LIVE_PROVIDER_TOKEN", secret=True),
+    Key("provider.live_token_file", parse_path),
+    Key("store.url", parse_store_url, "sqlite:apay.db", "APAY_STORE"),
+    Key("stock.file", parse_path, "stock.toml", "APAY_STOCK"),
+    Key("listen.reservation_ttl", parse_duration_between(300, 86_400), "30m"),
+    Key("listen.poll_timeout", parse_duration_between(1, 50), "50s"),
+    Key("terms.version", parse_text),
+    Key("terms.text_file", parse_path),
+    Key("terms.require_acceptance", parse_flag, False),
+    Key("support.text", parse_text),
+)
+
+# Keys of product.md that a later version uses: known, so that nobody calls them a mistake; not silently dropped.
+LATER_KEYS = frozenset(
+    "support.forward_to notify.chat hooks.on_paid hooks.on_paid_url backup.dir backup.every backup.keep"
+    " apay.base_url apay.api_key_file apay.project_id".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting, parsed. `origins` says where each came from; `warnings` are whole sentences."""
+
+    path: Path | None
+    folder: Path
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    decline_wordings: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def api_url(self) -> str:
+        return str(self.values["bot.api_url"])
+
+    @property
+    def store_path(self) -> Path:
+        return Path(self.values["store.url"])
+
+    @property
+    def stock_file(self) -> Path:
+        return Path(self.values["stock.file"])
+
+    @property
+    def reservation_ttl_seconds(self) -> int:
+        return int(self.values["listen.reservation_ttl"])
+
+    @property
+    def poll_timeout_seconds(self) -> int:
+        return int(self.values["listen.poll_timeout"])
+
+    def bot_token(self) -> str:
+        """The bot token, shape checked. Raises TokenError with the likely mistake."""
+        return _checked_bot_token(self._secret("bot.token", "APAY_BOT_TOKEN", "bot token"))
+
+    def bot_id(self) -> int:
+        """The number before the colon is the bot's user id."""
+        return int(self.bot_token().partition(":")[0])
+
+    def provider_token(self, mode: Mode) -> str:
+        """The provider token of `mode`; one that names the other mode is refused."""
+        name = f"the {mode} provider token"
+        token = self._secret(f"provider.{mode}_token", f"APAY_{mode.upper()}_PROVIDER_TOKEN", name)
+        match = _PROVIDER_TOKEN.fullmatch(token)
+        if match and match.group(1).lower() != mode:
+            raise TokenError(
+                f"{name} says :{match.group(1)}:, but this runs in {mode} mode",
+                hint="BotFather gives one token for Paykassma Test and another for Paykassma Live",
+            )
+        if _BOT_TOKEN.fullmatch(token) and not match:
+            raise TokenError(f"{name} looks like a bot token", hint="BotFather: /mybots, your bot, Payments")
+        return token
+
+    def _secret(self, key: str, variable: str, name: str) -> str:
+        value = self.values.get(key)
+        file = self.values.get(f"{key}_file")
+        if value is None and file is not None:
+            try:
+                value = read_text(file, private=True, bytes_max=_TOKEN_BYTES_MAX)
+            except FileProblem as problem:
+                raise TokenError(f"{name} cannot be read: {problem}") from None
+        if value is None or not value.strip():
+            raise TokenError(f"there is no {name}", hint=f"set {variable}, or {key}_file in the config")
+        token = _without_paste_marks(value)
+        hide(token)
+        return token
+
+
+def _without_paste_marks(value: str) -> str:
+    return value.strip().strip("\"'`").strip()
+
+
+def _checked_bot_token(token: str) -> str:
+    if _BOT_TOKEN.fullmatch(token):
+        return token
+    if re.search(r":(TEST|LIVE):", token):
+        cause = "it looks like a provider token"
+    elif re.search(r"\s", token):
+        cause = "there are blanks or several lines in it"
+    else:
+        cause = "it is digits, a colon and at least 30 of A-Z a-z 0-9 _ -"
+    raise TokenError(f"the bot token is malformed: {cause}", hint="copy it again from @BotFather (/token)")
+
+
+def config_path(explicit: Path | None, environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """Where the config is looked for, and whether somebody named that very file."""
+    if explicit is not None:
+        return explicit, True
+    if environ.get("APAY_CONFIG"):
+        return Path(environ["APAY_CONFIG"]), True
+    return home_folder(environ) / "config.toml", False
+
+
+def home_folder(environ: Mapping[str, str]) -> Path:
+    """`$APAY_HOME`, else the user's config folder."""
+    if environ.get("APAY_HOME"):
+        return Path(environ["APAY_HOME"])
+    if os.name == "nt" and environ.get("APPDATA"):
+        return Path(environ["APPDATA"]) / "apay"
+    base = environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path(environ.get("HOME") or "~").expanduser() / ".config") / "apay"
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """`$XDG_STATE_HOME/apay`, else `~/.local/state/apay`, else what Windows has."""
+    if os.name == "nt" and environ.get("LOCALAPPDATA"):
+        return Path(environ["LOCALAPPDATA"]) / "apay"
+    base = environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state") / "apay"
+
+
+def parse_mode(live: bool, environ: Mapping[str, str]) -> Mode:
+    """Test unless `--live` or APAY_LIVE=1."""
+    value = environ.get("APAY_LIVE", "").strip().lower()
+    if value not in {"", "0", "1", "true", "false", "yes", "no"}:
+        raise ConfigError(f"APAY_LIVE is {value!r}; it takes 1 or 0")
+    return "live" if live or value in {"1", "true", "yes"} else "test"
+
+
+def load_config(explicit: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read file and environment. Raises ConfigError with every problem found."""
+    path, named = config_path(explicit, environ)
+    problems: list[str] = []
+    table: dict[str, Any] = {}
+    found = named or path.is_file()
+    if found:
+        try:
+            table = parse_toml(read_text(path), path)
+        except FileProblem as problem:
+            raise ConfigError("the config cannot be read", problems=(str(problem),)) from None
+    folder = path.absolute().parent
+    written, wordings, warnings = _flatten(table, path, problems)
+    values, origins = _values(written, folder, environ, path, problems)
+    problems += _contradictions(values, origins, path)
+    if problems:
+        raise ConfigError("the config has mistakes", problems=tuple(problems))
+    if found and any(key.secret and origins[key.name] == str(path) for key in KEYS):
+        _refuse_open_config(path)
+    return Config(path if found else None, folder, values, origins, wordings, tuple(warnings))
+
+
+def _refuse_open_config(path: Path) -> None:
+    try:
+        if os.name == "posix":
+            refuse_readable_by_others(path, path.stat())
+    except FileProblem as problem:
+        raise ConfigError("the config is not private", problems=(str(problem),)) from None
+
+
+def _flatten(
+    table: dict[str, Any], path: Path, problems: list[str]
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Tables to dotted names; `[declines]` apart. Unknown keys become warnings with the nearest known one."""
+    known = {key.name for key in KEYS} | LATER_KEYS
+    sections = {name.partition(".")[0] for name in known} | {"declines"}
+    written: dict[str, Any] = {}
+    warnings: list[str] = []
+    wordings: dict[str, str] = {}
+    for section, content in table.items():
+        if section not in sections:
+            warnings.append(f"{path}: [{section}] is not known{nearest(section, sections)}")
+        elif not isinstance(content, dict):
+            problems.append(f"{path}: {section} must be a table: [{section}]")
+        elif section == "declines":
+            wordings = _decline_wordings(content, path, problems)
+        else:
+            written |= {f"{section}.{key}": value for key, value in content.items()}
+    for name in [name for name in written if name not in known]:
+        warnings.append(f"{path}: {name} is not known{nearest(name, known)}")
+        del written[name]
+    for name in [name for name in written if name in LATER_KEYS]:
+        warnings.append(f"{path}: {name} is not used by this version of apay")
+        del written[name]
+    return written, wordings, warnings
+
+
+def _decline_wordings(content: dict[str, Any], path: Path, problems: list[str]) -> dict[str, str]:
+    """`[declines] sold_out = ".."` and `[declines.bn] sold_out = ".."` to `sold_out`, `bn.sold_out`."""
+    wordings: dict[str, str] = {}
+    for key, value in content.items():
+        nested = isinstance(value, dict)
+        entries = {f"{key}.{reason}": text for reason, text in value.items()} if nested else {key: value}
+        for name, text in entries.items():
+            reason = name.rpartition(".")[2]
+            if reason not in set(DeclineReason):
+                problems.append(f"{path}: declines.{name} is no reason to decline{nearest(reason, DeclineReason)}")
+            elif not isinstance(text, str) or not text.strip():
+                problems.append(f"{path}: declines.{name} must be a sentence")
+            else:
+                wordings[name] = text
+    return wordings
+
+
+def _values(
+    written: Mapping[str, Any], folder: Path, environ: Mapping[str, str], path: Path, problems: list[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for key in KEYS:
+        raw, origin, base = key.default, "default", folder
+        if key.name in written:
+            raw, origin = written[key.name], str(path)
+        if key.environment and environ.get(key.environment):
+            raw, origin, base = environ[key.environment], key.environment, Path.cwd()
+        origins[key.name] = origin
+        try:
+            values[key.name] = None if raw is None else key.parse(_expanded(raw, environ), base)
+        except BadValue as bad:
+            place = f"{path}: {key.name}" if origin == str(path) else origin
+            problems.append(f"{place} {bad}")
+    return values, origins
+
+
+def _expanded(raw: Any, environ: Mapping[str, str]) -> Any:
+    """`${NAME}` in a text is that variable; one that is not set is named."""
+    if not isinstance(raw, str):
+        return raw
+    for name in _VARIABLE.findall(raw):
+        if name not in environ:
+            raise BadValue(f"uses ${{{name}}}, which is not set in the environment")
+    return _VARIABLE.sub(lambda match: environ[match.group(1)], raw)
+
+
+def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> list[str]:
+    problems = [
+        f"{path}: {name} and {name}_file are both given; keep one"
+        for name in ("bot.token", "provider.test_token", "provider.live_token")
+        if values.get(name) and values.get(f"{name}_file") and origins[name] == str(path)
+    ]
+    if values.get("terms.require_acceptance"):
+        problems.append(f"{path}: terms.require_acceptance = true is not possible with this version of apay")
+    return problems
+
+
+def shown_value(config: Config, key: Key) -> str | None:
+    """A value for the owner's eyes: secrets by their last four characters."""
+    value = config.values.get(key.name)
+    if value is None:
+        return None
+    return last_four(str(value)) if key.secret else str(value)

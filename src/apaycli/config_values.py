@@ -1,0 +1,110 @@
+"""How single values of the config are read.
+
+Knows what each kind of value may look like: text, paths, durations, addresses. Raises `BadValue`, whose
+message continues "<file>: <key> ..."; never knows which key it is reading.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
+
+
+class BadValue(ValueError):
+    """What is allowed, as the end of a sentence that began with file and key."""
+
+
+def parse_text(value: Any, _folder: Path) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise BadValue("must be a text in quotes, and not empty")
+    return value
+
+
+def parse_flag(value: Any, _folder: Path) -> bool:
+    if not isinstance(value, bool):
+        raise BadValue("must be true or false")
+    return value
+
+
+def parse_path(value: Any, folder: Path) -> Path:
+    """A path; a relative one starts at the folder of the config file."""
+    text = parse_text(value, folder)
+    if "\x00" in text:
+        raise BadValue("is no path")
+    return folder / Path(text).expanduser()
+
+
+def parse_duration(value: Any) -> int:
+    """`"30m"` to seconds."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise BadValue('must be a number with s, m, h or d, such as "30m"')
+    return int(match.group(1)) * _SECONDS[match.group(2)]
+
+
+def parse_duration_between(least: int, most: int) -> Callable[[Any, Path], int]:
+    """A duration within bounds, both in seconds."""
+
+    def parse(value: Any, _folder: Path) -> int:
+        seconds = parse_duration(value)
+        if not least <= seconds <= most:
+            raise BadValue(f"must be {render_duration(least)} to {render_duration(most)}, this is {value}")
+        return seconds
+
+    return parse
+
+
+def render_duration(seconds: int) -> str:
+    """Seconds to the shortest exact form: 1800 to `30m`."""
+    unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+def parse_store_url(value: Any, folder: Path) -> Path:
+    """`sqlite:FILE` or a plain path."""
+    text = parse_text(value, folder)
+    if text.startswith(("postgresql:", "postgres:")):
+        raise BadValue("names PostgreSQL, which this version of apay does not know; use sqlite:FILE")
+    scheme, colon, rest = text.partition(":")
+    if colon and len(scheme) > 1 and scheme != "sqlite":
+        raise BadValue("must be sqlite:FILE")
+    return parse_path(rest.removeprefix("//") if scheme == "sqlite" and colon else text, folder)
+
+
+def parse_api_url(value: Any, folder: Path) -> str:
+    """The Bot API server. https; plain http only to this machine; nothing in it that could leak or mislead."""
+    text = parse_text(value, folder).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise BadValue("is no address") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise BadValue("must be an https:// address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise BadValue("must not contain a user, a password, ? or #")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise BadValue("must be https:// (plain http:// is for this machine only: 127.0.0.1)")
+    if _is_link_local(host):
+        raise BadValue("must not be a link-local address")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in _LOOPBACK_NAMES
+
+
+def _is_link_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_link_local
+    except ValueError:
+        return False

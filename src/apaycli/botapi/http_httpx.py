@@ -1,0 +1,52 @@
+"""The commands' HTTP client: httpx, used in this file alone.
+
+Knows how to make one POST and to tell "never left" from "no usable answer". The token stands in the URL,
+so no exception of httpx leaves this file: its texts contain the URL.
+"""
+
+import sys
+
+from apaycli.botapi.client import BODY_BYTES_MAX, NotSent, OutcomeUnknown, Reply
+
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx's own command line: 55 ms of imports
+
+import httpx  # noqa: E402
+
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+
+
+class HttpxHttp:
+    """One connection pool to one Bot API server."""
+
+    def __init__(self, api_url: str, bot_token: str) -> None:
+        self._base = f"{api_url}/bot{bot_token}/"
+        self.date = ""  # the server's own clock, as its last reply told it
+        # The environment's proxies are the owner's; to this machine there is never one in between.
+        self._client = httpx.Client(
+            headers=_HEADERS, follow_redirects=False, trust_env=not api_url.startswith("http://")
+        )
+
+    def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
+        try:
+            with self._client.stream("POST", self._base + method, content=body, timeout=timeout_seconds) as response:
+                self.date = response.headers.get("date", "")
+                return Reply(response.status_code, _read(response, method))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotSent(
+                f"Telegram cannot be reached ({type(error).__name__})",
+                hint="check network, DNS, the clock (TLS) and bot.api_url",
+            ) from None
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown(f"no answer from Telegram to {method} ({type(error).__name__})") from None
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _read(response: httpx.Response, method: str) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise OutcomeUnknown(f"the answer to {method} is larger than {BODY_BYTES_MAX} bytes")
+    return bytes(body)

@@ -1,0 +1,111 @@
+"""Sending invoices: ledger first, then Telegram, then what came of it.
+
+Knows the order of steps and which failures may be repeated. Never resends what may have arrived:
+`sendInvoice` has no idempotency key, so an unknown outcome is recorded as unknown and left to the merchant.
+A crash between the steps leaves the invoice in the ledger as `sending`, which means the same.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from apaycli.botapi.client import BotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.methods import Delivery, send_invoice
+from apaycli.clock import Clock
+from apaycli.core.model import Invoice
+from apaycli.errors import TelegramError, TokenError
+from apaycli.store.protocol import Store
+
+_WAITS_MAX = 3
+_WAIT_SECONDS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one invoice; `failure` is None only for `sent`."""
+
+    invoice: Invoice
+    state: Literal["sent", "refused", "unknown"]
+    message_id: int | None = None
+    failure: TelegramError | None = None
+
+
+def send_all(
+    invoices: list[Invoice],
+    api: BotApi,
+    store: Store,
+    provider_token: str,
+    delivery: Delivery,
+    clock: Clock,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Sent]:
+    """One after the other; a refusal in one chat does not stop the next. A wrong token stops all."""
+    results = []
+    for invoice in invoices:
+        with store.transaction() as tx:
+            tx.record_invoice(invoice)
+        try:
+            sent = _send(invoice, api, provider_token, delivery, say, sleep)
+        except TokenError as error:
+            _record(store, Sent(invoice, "refused"), clock, error.message)
+            raise
+        _record(store, sent, clock, sent.failure.message if sent.failure else None)
+        results.append(sent)
+    return results
+
+
+def _record(store: Store, sent: Sent, clock: Clock, error: str | None) -> None:
+    with store.transaction() as tx:
+        tx.record_send_outcome(
+            sent.invoice.invoice_id,
+            sent.state,
+            clock.now(),
+            message_id=sent.message_id,
+            chat_id=sent.invoice.chat_id,
+            error=error,
+        )
+
+
+def _send(
+    invoice: Invoice,
+    api: BotApi,
+    provider_token: str,
+    delivery: Delivery,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> Sent:
+    waits = 0
+    while True:
+        try:
+            message = api.call("sendInvoice", send_invoice(invoice, provider_token, delivery))
+            return Sent(invoice, "sent", _message_id(message))
+        except OutcomeUnknown as failure:
+            return Sent(invoice, "unknown", failure=_unknown(invoice, failure))
+        except NotSent as failure:
+            return Sent(invoice, "refused", failure=failure)
+        except Refused as refusal:
+            if refusal.migrate_to_chat_id is not None and waits < _WAITS_MAX:
+                # The group became a supergroup; Telegram says under which id it lives on.
+                waits += 1
+                invoice = replace(invoice, chat_id=str(refusal.migrate_to_chat_id))
+                say(f"apay: the group has a new id, {invoice.chat_id}: use it from now on")
+            elif refusal.retry_after is not None and waits < _WAITS_MAX and refusal.retry_after <= _WAIT_SECONDS_MAX:
+                waits += 1
+                say(f"apay: Telegram asks to wait {refusal.retry_after} s")
+                sleep(refusal.retry_after)
+            else:
+                return Sent(invoice, "refused", failure=refusal)
+
+
+def _message_id(message: Any) -> int | None:
+    value = message.get("message_id") if isinstance(message, dict) else None
+    return value if type(value) is int else None
+
+
+def _unknown(invoice: Invoice, failure: OutcomeUnknown) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"it is unknown whether {invoice.chat_id} got the invoice {invoice.invoice_id}: {failure.message}",
+        hint="look into the chat; apay does not send it again by itself. If it is there, it can be paid",
+    )

@@ -1,0 +1,151 @@
+"""What happened, for whoever shows it.
+
+Knows the kinds of events of the listener and their facts; never how they look (`cli/listen_output.py`).
+`at` is the wall clock in milliseconds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.model import Decision, Invoice, Mode, Receipt, Reservation
+from apaycli.store.protocol import AnswerOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Before the first poll. `away_milliseconds` is None where no earlier run is known."""
+
+    at: int
+    bot_username: str
+    mode: Mode
+    away_milliseconds: int | None
+    answers_to_resend: int
+    reservations_expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Telegram has answered the first getUpdates."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A pre-checkout query was decided and its answer sent, or not. `milliseconds`: arrival to Telegram's reply."""
+
+    at: int
+    query: PreCheckoutQuery
+    decision: Decision
+    invoice: Invoice | None
+    outcome: AnswerOutcome
+    milliseconds: int
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    at: int
+    receipt_id: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRepeated:
+    """Telegram told of a known payment again. `conflict`: with other content; the first record stands."""
+
+    at: int
+    telegram_payment_charge_id: str
+    conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StarsRefunded:
+    """`refunded_payment`, which exists for Telegram Stars only: kept apart."""
+
+    at: int
+    telegram_payment_charge_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    at: int
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    at: int
+    update_id: int | None
+    reason: str
+    mentions_payment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An update that apay has no use for."""
+
+    at: int
+    update_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """A message or answer of the bot's conversation was sent, or refused."""
+
+    at: int
+    method: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockTaken:
+    """A changed stock file is in force."""
+
+    at: int
+    products: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StockRefused:
+    """A changed stock file is broken; the last good one stays in force."""
+
+    at: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something between us and Telegram; the listener goes on. `next_try_seconds` from now."""
+
+    at: int
+    message: str
+    hint: str | None
+    next_try_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    at: int
+
+
+Event = (
+    Started
+    | Ready
+    | Answered
+    | Paid
+    | PaymentRepeated
+    | StarsRefunded
+    | Expired
+    | DeadLetter
+    | Passed
+    | Replied
+    | StockTaken
+    | StockRefused
+    | Trouble
+    | Stopped
+)
+Emit = Callable[[Event], None]

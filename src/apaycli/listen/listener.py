@@ -1,0 +1,317 @@
+"""`apay listen`: starts the rest, keeps it going, and stops it.
+
+Knows the order of a start, which tasks run beside each other, and the order of a stop. Never a rule, never
+SQL, never how things look.
+
+    poller ──batch──> processor (in the writer's thread) ──answers──> sender ──results──> ledger
+    beside them: expiry of reservations, the stock file, the heartbeat
+
+A stop is a polite kill -9: whatever it leaves undone is found on disk by the next start.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.clock import Clock
+from apaycli.core.decide import Shop, decline
+from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.invoice import NewIds
+from apaycli.core.model import DeclineReason, Product, User
+from apaycli.errors import ApayError, LedgerError
+from apaycli.listen import events
+from apaycli.listen.polling import Poller, backoff_seconds
+from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
+from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
+from apaycli.listen.writer import T, Writer
+from apaycli.store.protocol import AnswerResult, Store
+
+_DECIDE_SECONDS_MAX = 7.0  # then the query is declined without a record, while there is time to say so
+_REFUSAL_SECONDS = 3.0
+_DRAIN_SECONDS_MAX = 5.0
+_EXPIRY_SECONDS = 2.0
+_STOCK_SECONDS = 1.0
+_CONTACT_SECONDS = 10.0
+_RESEND_MILLISECONDS = 10_000  # Telegram waits 10 seconds for an answer; an older one is not worth a request
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How this run behaves. `read_stock` tells of a changed stock file: new products, or what is wrong with it."""
+
+    poll_timeout_seconds: int
+    provider_token: str
+    pid: int
+    once: bool = False
+    take_over: bool = False
+    read_stock: Callable[[], "StockNews | None"] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class StockNews:
+    """`products` is None where the file is broken."""
+
+    products: dict[str, Product] | None
+    sentences: tuple[str, ...]
+
+
+class Listener:
+    """One run. Make it inside a running event loop and await `run`."""
+
+    def __init__(
+        self,
+        api: AsyncBotApi,
+        store: Store,
+        writer: Writer,
+        shop: Shop,
+        setting: Setting,
+        clock: Clock,
+        emit: events.Emit,
+        new_ids: NewIds,
+        chance: random.Random,
+    ) -> None:
+        self._api, self._store, self._writer = api, store, writer
+        self._shop, self._setting, self._clock, self._emit = shop, setting, clock, emit
+        self._new_ids, self._chance = new_ids, chance
+        self._stopping = asyncio.Event()
+        self._results: list[AnswerResult] = []
+        self._results_waiting = asyncio.Event()
+        self._declined_unrecorded: set[str] = set()
+        self._last_contact = float("-inf")
+        self._run_id = 0
+
+    def stop(self) -> None:
+        """Take nothing more, finish what was begun. May be called from a signal handler."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Returns after `stop`, or after everything is worked off with `once`. Raises what ends a listener."""
+        poller = Poller(
+            self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
+        )
+        bot = await self._until_reached(lambda: self._api.call("getMe", {}))
+        await self._until_reached(lambda: poller.refuse_webhook(take_over=self._setting.take_over))
+        username = str(bot.get("username", "")) if isinstance(bot, dict) else ""
+        processor = Processor(self._store, self._shop, self._clock, username, self._new_ids)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._work(tasks, poller, processor, username)
+        except* ApayError as group:
+            raise _first(group) from None
+        self._emit(events.Stopped(self._clock.now()))
+
+    async def _work(self, tasks: asyncio.TaskGroup, poller: Poller, processor: Processor, username: str) -> None:
+        sender = Sender(self._api, self._clock, tasks, self._note_result, self._emit, self._setting.provider_token)
+        await self._start(sender, username)
+        beside = [
+            tasks.create_task(self._every(_EXPIRY_SECONDS, self._expire)),
+            tasks.create_task(self._every(_STOCK_SECONDS, lambda: self._read_stock(processor))),
+            tasks.create_task(self._record_results()),
+        ]
+        taking = tasks.create_task(self._take(poller, processor, sender))
+        stopping = tasks.create_task(self._stopping.wait())
+        await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await _cancelled(taking, stopping)
+        await sender.drain(_DRAIN_SECONDS_MAX)
+        await _cancelled(*beside)
+        await self._flush_results()
+        await self._writer.run(self._record_stop)
+        with suppress(Refused, OutcomeUnknown, NotSent):
+            await poller.confirm()
+
+    # -- a start -------------------------------------------------------------------------------------------------
+
+    async def _until_reached(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Telegram may be out of reach when the machine boots: keep asking, and say so."""
+        failures = 0
+        while True:
+            try:
+                return await ask()
+            except (NotSent, OutcomeUnknown, Refused) as failure:
+                if isinstance(failure, Refused) and failure.retry_after is None:
+                    raise
+                failures += 1
+                seconds = getattr(failure, "retry_after", None) or backoff_seconds(failures, self._chance)
+                self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))
+                await self._sleep(seconds)
+                if self._stopping.is_set():
+                    raise
+
+    async def _start(self, sender: Sender, username: str) -> None:
+        """Read from disk where the last run ended: what to answer again, what has expired, how long nobody listened."""
+        now, arrived = self._clock.now(), self._clock.monotonic()
+        last = await self._writer.run(self._store.last_run)
+        waiting = await self._writer.run(lambda: self._store.open_answers(now - _RESEND_MILLISECONDS))
+        expired = await self._writer.run(lambda: self._store.reservations_due(now))
+        seen = (last.last_contact_at or last.started_at) if last else None
+        away = max(0, now - seen) if seen is not None else None
+        self._emit(events.Started(now, username, self._shop.mode, away, len(waiting), expired))
+        await self._expire()
+        self._run_id = await self._writer.run(self._record_start)
+        for open_answer in waiting:
+            spent = (now - open_answer.decided_at) / 1000
+            query_id = open_answer.decision.pre_checkout_query_id
+            query = PreCheckoutQuery(0, query_id, User(open_answer.buyer_id), None, None, "")
+            sender.send(Answer(query, open_answer.decision, None, fresh=False), arrived - spent)
+
+    def _record_start(self) -> int:
+        with self._store.transaction() as tx:
+            return tx.start_run(self._setting.pid, self._shop.mode, self._clock.now())
+
+    def _record_stop(self) -> None:
+        with self._store.transaction() as tx:
+            tx.stop_run(self._run_id, self._clock.now())
+
+    # -- taking updates ------------------------------------------------------------------------------------------
+
+    async def _take(self, poller: Poller, processor: Processor, sender: Sender) -> None:
+        ready = False
+        async for raws in poller.batches(once=self._setting.once):
+            if not ready:
+                ready = True
+                self._emit(events.Ready(self._clock.now()))
+            await self._record_contact()
+            if raws:
+                batch = processor.parse(raws)
+                arrived = self._clock.monotonic()
+                for group in queries_first(batch):
+                    # A stop waits for the open transaction: its answers are still sent.
+                    await _to_its_end(self._take_group(processor, sender, group, arrived))
+                poller.offset = next_offset(batch) or poller.offset
+            if self._stopping.is_set():
+                return
+
+    async def _take_group(
+        self, processor: Processor, sender: Sender, group: Sequence[Received], arrived: float
+    ) -> None:
+        """Record one group; say what is durable. Whatever stands in the way, no query stays without an answer."""
+        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group)))
+        left = arrived + _DECIDE_SECONDS_MAX - self._clock.monotonic()
+        await asyncio.wait({recording}, timeout=max(0.0, left))
+        if not recording.done():
+            self._decline_unrecorded(processor, sender, group, arrived)
+        try:
+            recorded = await recording
+        except LedgerError:
+            self._decline_unrecorded(processor, sender, group, arrived)
+            await sender.drain(_DRAIN_SECONDS_MAX)
+            raise
+        self._say(recorded, sender, arrived)
+
+    def _say(self, recorded: Recorded, sender: Sender, arrived: float) -> None:
+        for answer in recorded.answers:
+            if answer.query.pre_checkout_query_id not in self._declined_unrecorded:
+                sender.send(answer, arrived)
+        for effect in recorded.effects:
+            sender.perform(effect)
+        for event in recorded.events:
+            self._emit(event)
+
+    def _decline_unrecorded(
+        self, processor: Processor, sender: Sender, group: Sequence[Received], arrived: float
+    ) -> None:
+        """The ledger cannot promise anything in time. A refusal needs no record; it is remembered, so that a
+        record made too late is never sent after it."""
+        for received in group:
+            query = received.update
+            if isinstance(query, PreCheckoutQuery) and query.pre_checkout_query_id not in self._declined_unrecorded:
+                self._declined_unrecorded.add(query.pre_checkout_query_id)
+                refusal = decline(query, DeclineReason.UNAVAILABLE, processor.shop)
+                # It is sent even when the time for an accept is over: it may still be read.
+                counted_from = max(arrived, self._clock.monotonic() - ANSWER_SECONDS_MAX + _REFUSAL_SECONDS)
+                sender.send(Answer(query, refusal, None, fresh=False), counted_from)
+
+    async def _record_contact(self) -> None:
+        if self._clock.monotonic() - self._last_contact < _CONTACT_SECONDS:
+            return
+        self._last_contact = self._clock.monotonic()
+
+        def record() -> None:
+            with self._store.transaction() as tx:
+                tx.record_contact(self._run_id, self._clock.now())
+
+        await self._writer.run(record)
+
+    # -- beside it -----------------------------------------------------------------------------------------------
+
+    def _note_result(self, result: AnswerResult) -> None:
+        self._results.append(result)
+        self._results_waiting.set()
+
+    async def _record_results(self) -> None:
+        """How answers went, many in one transaction: whatever came in while the last one was written."""
+        while True:
+            await self._results_waiting.wait()
+            await _to_its_end(self._flush_results())
+
+    async def _flush_results(self) -> None:
+        self._results_waiting.clear()
+        results, self._results = self._results, []
+        if not results:
+            return
+
+        def record() -> None:
+            with self._store.transaction() as tx:
+                tx.record_answers(results)
+
+        await self._writer.run(record)
+
+    async def _expire(self) -> None:
+        now = self._clock.now()
+        if not await self._writer.run(lambda: self._store.reservations_due(now)):
+            return
+
+        def expire() -> list[events.Event]:
+            with self._store.transaction() as tx:
+                return [events.Expired(now, reservation) for reservation in tx.expire_reservations(now)]
+
+        for event in await self._writer.run(expire):
+            self._emit(event)
+
+    async def _read_stock(self, processor: Processor) -> None:
+        news = self._setting.read_stock()
+        if news is None:
+            return
+        if news.products is None:
+            self._emit(events.StockRefused(self._clock.now(), news.sentences))
+            return
+        processor.shop = replace(processor.shop, products=news.products)
+        self._emit(events.StockTaken(self._clock.now(), len(news.products), news.sentences))
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._sleep(seconds)
+            await work()
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def _to_its_end(work: Coroutine[object, object, T]) -> T:
+    """Await `work` to its end even when we are cancelled meanwhile; the cancellation follows it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task})
+        raise
+
+
+async def _cancelled(*tasks: "asyncio.Task[object]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def _first(group: BaseExceptionGroup[ApayError]) -> ApayError:
+    """The one error a person is told: a task group wraps even a single one."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, ApayError):
+        raise TypeError("a group of ApayError holds something else") from error
+    return error

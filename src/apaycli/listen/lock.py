@@ -1,0 +1,47 @@
+"""One listener per bot on one machine.
+
+Knows the lock file in the user's state folder, which every ledger and config of this user shares, and who
+holds it. The lock belongs to the process: it is gone with it, also after kill -9.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from apaycli.config import state_folder
+from apaycli.errors import AnotherListener, LedgerError
+
+
+@contextmanager
+def listener_lock(bot_id: int, environ: Mapping[str, str]) -> Iterator[None]:
+    """Held while this process listens for `bot_id`. Raises AnotherListener with the holder's pid."""
+    from filelock import FileLock, Timeout
+
+    folder = state_folder(environ)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"the state folder {folder} cannot be made: {error.strerror}") from error
+    holder = folder / f"listener-{bot_id}.pid"
+    lock = FileLock(folder / f"listener-{bot_id}.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AnotherListener(
+            f"another apay listen is running for this bot (pid {_holder(holder)})",
+            hint="stop it first; one bot has one listener",
+        ) from None
+    try:
+        holder.write_text(str(os.getpid()), "ascii")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()[:20] or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,117 @@
+"""Long polling: raw updates in, and their confirmation.
+
+Knows getUpdates and what its failures ask for: wait, or stop. Never reads an update, never confirms one
+that was not handed back as recorded.
+
+`offset` confirms: Telegram forgets everything below it. So it is sent only after a batch is on disk, again
+until a reply proves that it arrived, and then left out: without it Telegram starts with the oldest update
+it still has. There is no offset of our own to keep, and none that could filter.
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.methods import get_updates
+from apaycli.clock import Clock
+from apaycli.errors import AnotherListener, ApayError
+from apaycli.listen import events
+from apaycli.text import redact, show
+
+_BATCH_MAX = 100
+_BACKOFF_SECONDS_MAX = 30.0
+_CONFLICT_SECONDS = 4.0
+_READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def backoff_seconds(attempt: int, chance: random.Random) -> float:
+    """0.5, 1, 2 ... 30 seconds, each by half at random: many clients must not come back at once."""
+    return float(min(_BACKOFF_SECONDS_MAX, 0.5 * 2 ** min(attempt, 10)) * chance.uniform(0.5, 1.0))
+
+
+class Poller:
+    """One conversation with getUpdates. Iterate `batches`; set `offset` once a batch is recorded."""
+
+    def __init__(
+        self,
+        api: AsyncBotApi,
+        clock: Clock,
+        emit: events.Emit,
+        sleep: Sleep,
+        chance: random.Random,
+        timeout_seconds: int,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._emit = emit
+        self._sleep = sleep
+        self._chance = chance
+        self._timeout_seconds = timeout_seconds
+        self._limit = _BATCH_MAX
+        self.offset: int | None = None
+
+    async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
+        """Every good reply's updates, an empty list too. `once`: up to the first empty one."""
+        failures = 0
+        while True:
+            try:
+                raws = await self._poll(0 if once else self._timeout_seconds)
+            except (Refused, OutcomeUnknown, NotSent) as failure:
+                failures += 1
+                await self._wait_after(failure, failures)
+                continue
+            failures = 0
+            offset_sent = self.offset
+            yield raws
+            if self.offset == offset_sent:
+                # Nothing new to confirm: the old confirmation has arrived with this reply.
+                self.offset = None
+                if raws:
+                    await self._sleep(_CONFLICT_SECONDS)  # updates without an id: they come again at once
+            if once and not raws:
+                return
+
+    async def _poll(self, timeout_seconds: int) -> list[bytes]:
+        params = get_updates(self.offset, timeout_seconds, self._limit)
+        raws, body = await self._api.get_updates(params, timeout_seconds + _READ_MARGIN_SECONDS)
+        if raws is None and self._limit > 1:
+            # The reply cannot be cut into updates: one at a time, the broken one stands alone.
+            self._limit = 1
+            return await self._poll(timeout_seconds)
+        self._limit = _BATCH_MAX
+        return [body] if raws is None else raws
+
+    async def _wait_after(self, failure: ApayError, failures: int) -> None:
+        seconds = backoff_seconds(failures, self._chance)
+        if isinstance(failure, Refused):
+            if failure.code == 409:
+                await self.refuse_webhook()
+                seconds = _CONFLICT_SECONDS + seconds
+            elif failure.retry_after is not None:
+                seconds = failure.retry_after + self._chance.uniform(0, 1)
+            elif failure.code < 429:
+                seconds = max(seconds, _CONFLICT_SECONDS)
+        self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))
+        await self._sleep(seconds)
+
+    async def refuse_webhook(self, *, take_over: bool = False) -> None:
+        """Raise AnotherListener if a webhook is set, naming it; with `take_over`, remove it and nothing else."""
+        info = await self._api.call("getWebhookInfo", {})
+        url = info.get("url") if isinstance(info, dict) else None
+        if not url:
+            return
+        if take_over:
+            # Without drop_pending_updates: waiting payments stay.
+            await self._api.call("deleteWebhook", {})
+            return
+        raise AnotherListener(
+            f"a webhook is set for this bot: {show(redact(str(url)))}",
+            hint="stop whoever uses it, then: apay listen --take-over (removes it; waiting payments stay)",
+        )
+
+    async def confirm(self) -> None:
+        """The last word at a stop: what is recorded need not come again. Failing to say it costs nothing."""
+        if self.offset is not None:
+            await self._api.get_updates(get_updates(self.offset, 0, 1), 2)

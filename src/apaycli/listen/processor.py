@@ -1,0 +1,201 @@
+"""The path of an update: raw bytes in, durable decisions and receipts out.
+
+Knows the order of steps; never a rule (`core/decide.py`), SQL (`store`) or how things look.
+
+Theory. A batch is recorded in one transaction, and only what is committed is ever said to anybody:
+
+    parse each update alone                     broken ones become dead letters, without their neighbours
+    BEGIN IMMEDIATE
+      a decision or receipt for this id?        repeat it, never decide twice
+      facts from the ledger                     read once, in this very transaction
+      decide                                    core
+      record                                    conditional UPDATEs; a lost race is decided again
+    COMMIT                                      durable: the moment that counts
+    answers to the sender, then confirm         side by side
+
+Queries go first, in a transaction of their own when receipts wait beside them: a buyer is waiting.
+
+One update that the ledger will not take (a bug, or poison that got past the parser) is undone alone, kept as
+a dead letter, and its query declined. Trouble with the disk is another thing: nothing of the batch is said,
+nothing is confirmed, and the process ends, to decide again from what is on disk.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from apaycli.clock import Clock
+from apaycli.core.conversation import (
+    Effect,
+    products_to_offer,
+    reply_to_command,
+    reply_to_deep_link,
+    reply_to_inline_query,
+    reply_to_shipping_query,
+    would_be_query,
+)
+from apaycli.core.decide import Shop, decide_payment, decide_pre_checkout, decline
+from apaycli.core.incoming import (
+    ChatMigrated,
+    Command,
+    Ignored,
+    InlineQuery,
+    PreCheckoutQuery,
+    RefundedPayment,
+    ShippingQuery,
+    SuccessfulPayment,
+    Unreadable,
+    Update,
+)
+from apaycli.core.invoice import NewIds, inline_invoice
+from apaycli.core.model import CheckoutFacts, Decision, DeclineReason, Invoice
+from apaycli.core.update import parse_update
+from apaycli.errors import LedgerError
+from apaycli.listen.events import DeadLetter, Event, Paid, Passed, PaymentRepeated, StarsRefunded
+from apaycli.store.protocol import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One update as it came, and what was read from it."""
+
+    raw: bytes
+    update: Update
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decided query, ready to be sent. `fresh`: decided just now, so that no earlier attempt can exist."""
+
+    query: PreCheckoutQuery
+    decision: Decision
+    invoice: Invoice | None
+    fresh: bool
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What one transaction made durable: to be sent, and to be shown."""
+
+    answers: list[Answer] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+class Processor:
+    """Turns batches into records. `shop` is replaced whole when the stock file changes."""
+
+    def __init__(self, store: Store, shop: Shop, clock: Clock, bot_username: str, new_ids: NewIds) -> None:
+        self._store = store
+        self._clock = clock
+        self._bot_username = bot_username
+        self._new_ids = new_ids
+        self.shop = shop
+
+    def parse(self, raws: Sequence[bytes]) -> list[Received]:
+        return [Received(raw, parse_update(raw, self._bot_username)) for raw in raws]
+
+    def record(self, batch: Sequence[Received]) -> Recorded:
+        """One transaction for the batch. Raises LedgerError: then nothing may be said or confirmed."""
+        recorded, now = Recorded(), self._clock.now()
+        with self._store.transaction() as tx:
+            for received in batch:
+                self._record_alone(tx, received, recorded, now)
+        return recorded
+
+    def _record_alone(self, tx: Transaction, received: Received, recorded: Recorded, now: int) -> None:
+        """One update inside its own savepoint: what fails is undone, kept raw, and does not stop the others."""
+        try:
+            with tx.savepoint():
+                self._record_one(tx, received, recorded, now)
+        except LedgerError:
+            raise
+        except Exception as error:
+            update_id = received.update.update_id
+            self._dead_letter(tx, received, recorded, now, update_id, f"cannot be recorded: {type(error).__name__}")
+            if isinstance(received.update, PreCheckoutQuery):
+                refusal = decline(received.update, DeclineReason.UNAVAILABLE, self.shop)
+                recorded.answers.append(Answer(received.update, refusal, None, fresh=True))
+
+    def _record_one(self, tx: Transaction, received: Received, recorded: Recorded, now: int) -> None:
+        match received.update:
+            case PreCheckoutQuery() as query:
+                recorded.answers += self._record_query(tx, query, now)
+            case SuccessfulPayment() as payment:
+                recorded.events.append(self._record_payment(tx, payment, received.raw, now))
+            case RefundedPayment() as refund:
+                tx.record_refund(refund.telegram_payment_charge_id, refund.update_id, received.raw, now)
+                recorded.events.append(StarsRefunded(now, refund.telegram_payment_charge_id))
+            case ChatMigrated() as migrated:
+                tx.migrate_chat(migrated.chat_id, migrated.migrate_to_chat_id)
+            case Command() as command:
+                recorded.effects += self._reply(tx, command, now)
+            case InlineQuery() as query:
+                recorded.effects.append(self._inline_answer(tx, query, now))
+            case ShippingQuery() as query:
+                recorded.effects.append(reply_to_shipping_query(query))
+            case Ignored(update_id, kind):
+                recorded.events.append(Passed(now, update_id, kind))
+            case Unreadable(update_id, reason, _):
+                self._dead_letter(tx, received, recorded, now, update_id, reason)
+
+    def _record_query(self, tx: Transaction, query: PreCheckoutQuery, now: int) -> list[Answer]:
+        before = tx.recorded_decision(query.pre_checkout_query_id)
+        facts = tx.checkout_facts(query)
+        if before is not None:
+            decision, outcome = before
+            return [] if outcome == "sent" else [Answer(query, decision, facts.invoice, fresh=False)]
+        decision = decide_pre_checkout(query, facts, self.shop, now)
+        if not tx.record_decision(query, decision, now):
+            # Another writer took the last unit between facts and record: possible where several may write.
+            decision = decline(query, DeclineReason.SOLD_OUT, self.shop)
+            tx.record_decision(query, decision, now)
+        return [Answer(query, decision, facts.invoice, fresh=True)]
+
+    def _record_payment(self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, now: int) -> Event:
+        repeat = tx.repeat_of_payment(payment)
+        if repeat != "new":
+            if repeat == "conflict":
+                tx.record_conflict(payment, raw, now)
+            return PaymentRepeated(now, payment.telegram_payment_charge_id, repeat == "conflict")
+        receipt = decide_payment(payment, tx.payment_facts(payment), self.shop, now)
+        receipt_id = tx.record_receipt(receipt, payment.update_id, raw, now)
+        return Paid(now, receipt_id, receipt)
+
+    def _reply(self, tx: Transaction, command: Command, now: int) -> list[Effect]:
+        if command.command == "start" and command.text and command.user:
+            invoice = tx.invoice_by_start_parameter(command.text)
+            facts = tx.checkout_facts(would_be_query(invoice, command.user)) if invoice else CheckoutFacts(None)
+            return [reply_to_deep_link(command, facts, self.shop, now)]
+        effect = reply_to_command(command, self.shop, tx.stock_counts(self.shop.mode))
+        return [effect] if effect else []
+
+    def _inline_answer(self, tx: Transaction, query: InlineQuery, now: int) -> Effect:
+        """Each product's standing inline invoice; a new one is in the ledger before its answer leaves."""
+        invoices = []
+        for product in products_to_offer(self.shop, tx.stock_counts(self.shop.mode), query.query):
+            draft = inline_invoice(product, self.shop.mode, self._new_ids(), now)
+            standing = tx.standing_invoice(draft)
+            if standing is None:
+                tx.record_invoice(draft, "sent")
+            invoices.append(standing or draft)
+        return reply_to_inline_query(query, invoices)
+
+    def _dead_letter(
+        self, tx: Transaction, received: Received, recorded: Recorded, now: int, update_id: int | None, reason: str
+    ) -> None:
+        mentions_payment = b"successful_payment" in received.raw
+        if tx.record_dead_letter(update_id, reason, mentions_payment, received.raw, now):
+            recorded.events.append(DeadLetter(now, update_id, reason, mentions_payment))
+
+
+def queries_first(batch: Sequence[Received]) -> list[list[Received]]:
+    """The batch in the order in which it is recorded: whoever waits for an answer goes first."""
+    queries = [received for received in batch if isinstance(received.update, PreCheckoutQuery)]
+    others = [received for received in batch if not isinstance(received.update, PreCheckoutQuery)]
+    return [group for group in (queries, others) if group]
+
+
+def next_offset(batch: Sequence[Received]) -> int | None:
+    """What confirms this batch: the highest `update_id` + 1, or None where not one id could be read."""
+    ids = [received.update.update_id for received in batch if received.update.update_id is not None]
+    return max(ids) + 1 if ids else None

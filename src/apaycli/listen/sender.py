@@ -1,0 +1,117 @@
+"""Answers out: each stored decision to Telegram, in time or not at all.
+
+Knows deadlines and when an attempt may be repeated. Never decides an answer, never writes the ledger: how
+it went is handed to `done`, whoever listens there records it.
+
+An answer must reach Telegram within 10 seconds of the query. We try for 8 from its arrival; what is unknown
+is tried again at once, what is refused is not. Only a definite "too old" on the first attempt of a fresh
+decision gives the units back (`core.decide.refusal_releases`).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.methods import answer_pre_checkout_query, request_of
+from apaycli.clock import Clock
+from apaycli.core.conversation import Effect
+from apaycli.core.decide import TOO_OLD, refusal_releases
+from apaycli.listen import events
+from apaycli.listen.processor import Answer
+from apaycli.store.protocol import AnswerOutcome, AnswerResult
+
+ANSWER_SECONDS_MAX = 8.0
+_ATTEMPT_SECONDS_MAX = 3.0
+_PAUSE_SECONDS = 0.25
+_MESSAGES_AT_ONCE = 8  # the conversation never takes the connections that answers need
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    outcome: AnswerOutcome
+    release: bool = False
+
+
+class Sender:
+    """Sends many answers at once. Tasks live in the listener's task group."""
+
+    def __init__(
+        self,
+        api: AsyncBotApi,
+        clock: Clock,
+        tasks: asyncio.TaskGroup,
+        done: Callable[[AnswerResult], None],
+        emit: events.Emit,
+        provider_token: str | None,
+    ) -> None:
+        self._provider_token = provider_token
+        self._few = asyncio.Semaphore(_MESSAGES_AT_ONCE)
+        self._api = api
+        self._clock = clock
+        self._tasks = tasks
+        self._done = done
+        self._emit = emit
+        self._open: set[asyncio.Task[None]] = set()
+
+    def send(self, answer: Answer, arrived: float) -> None:
+        """Start sending; `arrived` is the monotonic second in which the query came in."""
+        self._start(self._answer(answer, arrived))
+
+    def perform(self, effect: Effect) -> None:
+        """Start a message of the conversation: one attempt, never in the way of an answer."""
+        self._start(self._perform(effect))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is under way, at most `seconds`, then let go: it stays in the ledger as not sent."""
+        if self._open:
+            _, late = await asyncio.wait(set(self._open), timeout=seconds)
+            for task in late:
+                task.cancel()
+
+    async def _answer(self, answer: Answer, arrived: float) -> None:
+        sent = await self._try_until(answer, arrived + ANSWER_SECONDS_MAX)
+        milliseconds = round((self._clock.monotonic() - arrived) * 1000)
+        now = self._clock.now()
+        self._done(AnswerResult(answer.decision.pre_checkout_query_id, sent.outcome, now, milliseconds, sent.release))
+        self._emit(
+            events.Answered(
+                now, answer.query, answer.decision, answer.invoice, sent.outcome, milliseconds, not answer.fresh
+            )
+        )
+
+    async def _try_until(self, answer: Answer, deadline: float) -> _Sent:
+        params = answer_pre_checkout_query(answer.decision)
+        attempt = 0
+        while (left := deadline - self._clock.monotonic()) > 0.05:
+            attempt += 1
+            try:
+                await self._api.call("answerPreCheckoutQuery", params, min(left, _ATTEMPT_SECONDS_MAX))
+                return _Sent("sent")
+            except Refused as refusal:
+                if refusal.retry_after is None or refusal.retry_after >= left:
+                    return _refused(refusal, first_attempt=answer.fresh and attempt == 1)
+                await asyncio.sleep(refusal.retry_after)
+            except (OutcomeUnknown, NotSent):
+                await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
+        return _Sent("failed")
+
+    async def _perform(self, effect: Effect) -> None:
+        error: str | None = None
+        method, params = request_of(effect, self._provider_token)
+        async with self._few:
+            try:
+                await self._api.call(method, params, ANSWER_SECONDS_MAX)
+            except (Refused, OutcomeUnknown, NotSent) as failure:
+                error = failure.message
+        self._emit(events.Replied(self._clock.now(), method, error))
+
+
+def _refused(refusal: Refused, *, first_attempt: bool) -> _Sent:
+    outcome: AnswerOutcome = "too_old" if TOO_OLD in refusal.description.lower() else "failed"
+    return _Sent(outcome, refusal_releases(refusal.description, first_attempt=first_attempt))

@@ -1,0 +1,37 @@
+"""The program's entry. Answers `--version` before anything heavy is imported; the rest is `cli/app.py`."""
+
+import sys
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments and set(arguments) <= {"--version", "-V", "--json"} and arguments != ["--json"]:
+        sys.exit(_version(as_json="--json" in arguments))
+    from apaycli.cli.app import main as run
+
+    sys.exit(run(arguments))
+
+
+def _version(*, as_json: bool) -> int:
+    from apaycli import __version__
+
+    if not as_json:
+        sys.stdout.write(f"apay {__version__}\n")
+        return 0
+    import json
+    import sqlite3
+
+    from apaycli.store.migrations import SCHEMA_VERSION
+
+    document = {
+        "apay": __version__,
+        "python": sys.version.split()[0],
+        "sqlite": sqlite3.sqlite_version,
+        "ledger_schema": SCHEMA_VERSION,
+    }
+    sys.stdout.write(json.dumps(document) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

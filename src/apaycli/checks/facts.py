@@ -1,0 +1,162 @@
+"""Gathering what check-live looks at: all its I/O.
+
+Knows how to ask Telegram, the disk, the ledger and the config; never judges, and never repairs what it
+finds. Trouble with one source becomes a fact of its own, so that the others are still seen.
+"""
+
+import os
+import shutil
+import sqlite3
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from apaycli.botapi.client import BotApi
+from apaycli.checks.model import LedgerFacts, LiveFacts, TelegramFacts, Webhook
+from apaycli.clock import Clock
+from apaycli.config import Config
+from apaycli.core.conversation import SendText, reply_to_command
+from apaycli.core.decide import Shop
+from apaycli.core.incoming import Command
+from apaycli.core.model import Mode
+from apaycli.errors import ApayError, ConfigError, TokenError
+from apaycli.files import FileProblem, read_text
+from apaycli.stockfile import StockFile, read_stock_file
+from apaycli.store.protocol import Store
+from apaycli.text import redact, show
+
+
+def gather_facts(config: Config, mode: Mode, api: BotApi | None, store: Store | ApayError, clock: Clock) -> LiveFacts:
+    """Read everything once. `api` is None with --offline; `store` is the error where it could not be opened."""
+    stock, stock_problems = _stock(config)
+    bot_id, bot_token_error = _bot_id(config)
+    word, provider_token_error = _provider_word(config, mode)
+    terms_text, support_text = _terms_text(config), config.values.get("support.text")
+    shop = Shop(mode, stock.products, config.reservation_ttl_seconds, terms_text=terms_text, support_text=support_text)
+    return LiveFacts(
+        now=clock.now(),
+        mode=mode,
+        telegram=_telegram(api, clock) if api else None,
+        ledger=_ledger(store, mode, config),
+        bot_token_error=bot_token_error,
+        configured_bot_id=bot_id,
+        provider_token_error=provider_token_error,
+        provider_token_word=word,
+        stock_problems=stock_problems,
+        stock_warnings=stock.warnings,
+        products=len(stock.products),
+        open_files=_open_files(config),
+        in_version_control=any((folder / ".git").exists() for folder in (config.folder, *config.folder.parents)),
+        terms_text=terms_text,
+        terms_version=config.values.get("terms.version"),
+        support_text=support_text,
+        terms_reply=_reply("terms", shop),
+        support_reply=_reply("support", shop),
+    )
+
+
+def _stock(config: Config) -> tuple[StockFile, tuple[str, ...]]:
+    try:
+        return read_stock_file(config.stock_file), ()
+    except ConfigError as error:
+        return StockFile({}), error.problems or (error.message,)
+
+
+def _bot_id(config: Config) -> tuple[int | None, str | None]:
+    try:
+        return config.bot_id(), None
+    except TokenError as error:
+        return None, error.message
+
+
+def _provider_word(config: Config, mode: Mode) -> tuple[str | None, str | None]:
+    try:
+        parts = config.provider_token(mode).split(":")
+    except TokenError as error:
+        return None, error.message
+    return (parts[1] if len(parts) > 2 and parts[1] in {"TEST", "LIVE"} else None), None
+
+
+def _terms_text(config: Config) -> str | None:
+    file = config.values.get("terms.text_file")
+    try:
+        return read_text(file).strip() or None if file else None
+    except FileProblem:
+        return None
+
+
+def _reply(command: str, shop: Shop) -> str:
+    """What the listener's own code answers, asked with a probe."""
+    effect = reply_to_command(Command(0, 1, 1, command, "", None), shop, {})
+    return effect.text if isinstance(effect, SendText) else ""
+
+
+def _telegram(api: BotApi, clock: Clock) -> TelegramFacts:
+    try:
+        bot = api.read("getMe")
+        offset = _clock_offset(api.server_date(), clock)
+        info = api.read("getWebhookInfo")
+        commands = api.read("getMyCommands")
+    except ApayError as error:
+        return TelegramFacts(error=error.message)
+    if not isinstance(bot, dict) or not isinstance(info, dict) or not isinstance(commands, list):
+        return TelegramFacts(error="Telegram's answers have another shape than the Bot API's")
+    return TelegramFacts(
+        bot_id=int(bot.get("id", 0)),
+        bot_username=show(str(bot.get("username", "")), 64),
+        webhook=_webhook(info),
+        commands=frozenset(str(row.get("command", "")) for row in commands if isinstance(row, dict)),
+        clock_offset_seconds=offset,
+    )
+
+
+def _webhook(info: dict[str, Any]) -> Webhook:
+    allowed = info.get("allowed_updates")
+    return Webhook(
+        url=show(redact(str(info.get("url", "")))),
+        pending_update_count=int(info.get("pending_update_count", 0)),
+        allowed_updates=tuple(map(str, allowed)) if isinstance(allowed, list) else None,
+        last_error_message=show(redact(str(info.get("last_error_message", "")))),
+    )
+
+
+def _clock_offset(date: str, clock: Clock) -> int | None:
+    """Our clock minus the server's, in whole seconds."""
+    try:
+        server = parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return None
+    return clock.now() // 1000 - int(server.timestamp())
+
+
+def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts:
+    folder = config.store_path.parent
+    free = shutil.disk_usage(folder).free if folder.is_dir() else None
+    version = sqlite3.sqlite_version_info
+    if isinstance(store, ApayError):
+        return LedgerFacts(error=store.message, free_bytes=free, sqlite_version=version)
+    return LedgerFacts(
+        problems=tuple(store.integrity_problems()),
+        counts=store.counts(mode),
+        last_run=store.last_run(),
+        attestations=store.attestations(),
+        free_bytes=free,
+        sqlite_version=version,
+    )
+
+
+def _open_files(config: Config) -> tuple[str, ...]:
+    """Files with secrets or money that group or others can read."""
+    if os.name != "posix":
+        return ()
+    store = str(config.store_path)
+    names = [config.values.get(f"{name}_file") for name in ("bot.token", "provider.test_token", "provider.live_token")]
+    files = [config.path, *names, store, store + "-wal", store + "-shm"]
+    return tuple(str(file) for file in files if file and _is_open(Path(file)))
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False

@@ -1,0 +1,82 @@
+"""What check-live gathers and what it finds, as frozen values.
+
+Knows the names; never how a fact is gathered (`facts.py`) or judged (`items.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from apaycli.core.model import Mode
+from apaycli.store.protocol import LedgerCounts, ListenerRun
+
+Outcome = Literal["pass", "warn", "fail", "manual"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """`getWebhookInfo`; `allowed_updates` is None where Telegram's default is in force."""
+
+    url: str
+    pending_update_count: int
+    allowed_updates: tuple[str, ...] | None
+    last_error_message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramFacts:
+    """What Telegram said. `error` is set where it said nothing useful."""
+
+    error: str | None = None
+    bot_id: int = 0
+    bot_username: str = ""
+    webhook: Webhook | None = None
+    commands: frozenset[str] = frozenset()
+    clock_offset_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """What lies on disk. `error` is set where the ledger could not be read."""
+
+    error: str | None = None
+    problems: tuple[str, ...] = ()
+    counts: LedgerCounts | None = None
+    last_run: ListenerRun | None = None
+    attestations: Mapping[str, int] | None = None
+    free_bytes: int | None = None
+    sqlite_version: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """Everything the checks look at, read once. `telegram` is None with --offline."""
+
+    now: int
+    mode: Mode
+    telegram: TelegramFacts | None
+    ledger: LedgerFacts
+    bot_token_error: str | None
+    configured_bot_id: int | None
+    provider_token_error: str | None
+    provider_token_word: str | None  # TEST or LIVE, as the token says; None where it says nothing
+    stock_problems: tuple[str, ...]
+    stock_warnings: tuple[str, ...]
+    products: int
+    open_files: tuple[str, ...]  # files with secrets or money that others can read
+    in_version_control: bool
+    terms_text: str | None
+    terms_version: str | None
+    support_text: str | None
+    terms_reply: str  # what the listener's own code answers to /terms and /support
+    support_reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the answer: what was seen, and the one thing to do next ("" where nothing is)."""
+
+    outcome: Outcome
+    seen: str
+    next_step: str = ""
+    seen_at: int | None = None

@@ -1,0 +1,164 @@
+"""The command line: COMMANDS in, exit code out.
+
+Knows every command's name, and the one place where an error becomes text and a code. Never what a command
+does. Imports typer and the standard library only: everything heavy is imported where it is used.
+"""
+
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
+from apaycli.cli import check_live, config, demo, export, listen, sandbox, send_invoice, stock
+from apaycli.cli.env import Env
+from apaycli.cli.options import LEADING
+from apaycli.cli.output import Output, close_broken_pipe
+from apaycli.errors import ApayError, ConfigError, UsageError
+from apaycli.text import redact
+
+COMMANDS: tuple[tuple[str, Callable[..., None] | typer.Typer], ...] = (
+    ("send-invoice", send_invoice.send_invoice),
+    ("listen", listen.listen),
+    ("check-live", check_live.check_live),
+    ("export", export.export),
+    ("stock", stock.app),
+    ("config", config.app),
+    ("sandbox", sandbox.sandbox),
+    ("demo", demo.demo),
+)
+
+_HELP = """Sell in Telegram through A-Pay: send invoices, answer in time, keep the books.
+
+The first steps: apay demo; then docs/first-invoice.md"""
+_SECRET = re.compile(r"[0-9]+:(?:(?:TEST|LIVE):\S+|[A-Za-z0-9_-]{30,})")
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+def build_app(*, rich_help: bool) -> typer.Typer:
+    """The whole command tree. Rich help only on a terminal: elsewhere half the time, and easier to search."""
+    app = typer.Typer(
+        name="apay",
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if rich_help else None,
+        context_settings=_CONTEXT,
+    )
+    for name, entry in COMMANDS:
+        if isinstance(entry, typer.Typer):
+            entry.rich_markup_mode = app.rich_markup_mode
+            app.add_typer(entry, name=name, context_settings=_CONTEXT)
+        else:
+            app.command(name, context_settings=_CONTEXT)(entry)
+    return app
+
+
+def main(arguments: Sequence[str], env: Env | None = None) -> int:
+    """Run one command; the exit code is the answer. All errors end here."""
+    env = env or Env(environ=os.environ)
+    _handle_signals()
+    try:
+        _refuse_secrets(arguments)
+        app = build_app(rich_help=sys.stdout.isatty())
+        code = typer.main.get_command(app).main(
+            args=_commons_last(arguments), prog_name="apay", standalone_mode=False, obj=env
+        )
+        _output(env, arguments).flush()
+        return int(code) if isinstance(code, int) else 0
+    except BrokenPipeError:
+        close_broken_pipe()
+        return 0
+    except Exception as error:
+        return _report(error, env, arguments)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _handle_signals() -> None:
+    """SIGTERM and SIGHUP leave through `finally` blocks: half files are removed, the lock is given back."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, leave)
+
+
+def _refuse_secrets(arguments: Sequence[str]) -> None:
+    if any(_SECRET.search(argument) or argument.startswith("--token") for argument in arguments):
+        raise UsageError(
+            "a token on the command line can be read by everybody on this machine",
+            hint="put it into APAY_BOT_TOKEN or a file that only you can read (token_file in the config)",
+        )
+
+
+def _commons_last(arguments: Sequence[str]) -> list[str]:
+    """`apay --json stock` as `apay stock --json`: common options may stand before the command, too."""
+    moved: list[str] = []
+    rest = list(arguments)
+    while rest and (name := rest[0].partition("=")[0]) in LEADING:
+        moved.append(rest.pop(0))
+        if LEADING[name] and "=" not in moved[-1] and rest:
+            moved.append(rest.pop(0))
+    if not rest:
+        return list(arguments)
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *moved, *rest[end:]]
+
+
+def _output(env: Env, arguments: Sequence[str]) -> Output:
+    """The command's own output, or one made for an error that came before the options were read."""
+    if "output" in env.__dict__ or env.common.as_json:
+        return env.output
+    return env.make_output(env.environ, as_json="--json" in arguments)
+
+
+def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
+    output = _output(env, arguments)
+    if isinstance(error, ApayError):
+        problems = error.problems if isinstance(error, ConfigError) else ()
+        output.error(error.message, error.hint, error.slug, problems)
+        return error.exit_code
+    if isinstance(error, typer.Exit | typer.Abort):
+        return int(getattr(error, "exit_code", 1))
+    if isinstance(error, ClickException):
+        return _report_usage(error, output)
+    report = redact("".join(traceback.format_exception(error)))
+    place = "" if env.common.debug else _write_report(report, env)
+    output.error(f"unexpected: {type(error).__name__} (a bug in apay)", place or None, "unexpected")
+    if env.common.debug:
+        output.stderr.write(report)
+    return 1
+
+
+def _report_usage(error: ClickException, output: Output) -> int:
+    message = error.format_message()
+    if isinstance(error, NoArgsIsHelpError):
+        output.stderr.write(message.rstrip() + "\n")
+        return UsageError.exit_code
+    ctx: Any = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "apay"
+    output.error(message.rstrip(".").replace("\n", " "), f"{path} --help", UsageError.slug)
+    return UsageError.exit_code
+
+
+def _write_report(report: str, env: Env) -> str:
+    from apaycli.config import state_folder
+
+    path = Path(state_folder(env.environ)) / "last-bug.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(report, "utf-8")
+    except OSError:
+        return "run it again with --debug to see the report"
+    return f"the report lies in {path}; --debug prints it"

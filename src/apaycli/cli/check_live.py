@@ -1,0 +1,132 @@
+"""`apay check-live`: the live checklist, with evidence.
+
+Knows how to show findings and how to record the owner's statements. Facts are gathered in `checks/facts.py`
+and judged in `checks/items.py`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apaycli.cli.env import Env
+from apaycli.cli.options import command
+from apaycli.errors import ApayError, LedgerError, NotGood, TokenError, UsageError
+
+if TYPE_CHECKING:
+    from apaycli.checks.model import Finding, LiveFacts
+    from apaycli.cli.output import Style
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    only: tuple[str, ...] = ()
+    attest: tuple[str, ...] = ()
+    offline: bool = False
+
+
+@command
+def check_live(
+    env: Env,
+    only: Annotated[list[str] | None, typer.Option(help="Only this check. Repeat it.")] = None,
+    attest: Annotated[
+        list[str] | None, typer.Option(help="State that this is so; good for 90 days. Repeat it.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask Telegram.")] = False,
+) -> None:
+    """Is the bot ready for real money? Each line with what was seen and what to do next.
+
+    Exit code 0 when nothing fails and nothing is left to state, 6 otherwise.
+
+    Examples:
+
+      apay check-live --live
+
+      apay check-live --live --attest two-step
+
+      apay check-live --live --only ledger --json
+    """
+    run(Options(tuple(only or ()), tuple(attest or ()), offline), env)
+
+
+def run(options: Options, env: Env) -> None:
+    from apaycli.checks.items import ATTESTABLE, CHECKS
+    from apaycli.text import nearest, show
+
+    names = [name for name, _ in CHECKS]
+    for given, allowed, option in ((options.only, names, "--only"), (options.attest, ATTESTABLE, "--attest")):
+        for name in given:
+            if name not in allowed:
+                near = nearest(name, allowed) or f"; it takes {', '.join(allowed)}"
+                raise UsageError(f"{option} {show(name, 40)!r} is not known{near}")
+    if options.attest:
+        _attest(options.attest, env)
+    facts = _gather(options, env)
+    findings = [(name, check(facts)) for name, check in CHECKS if not options.only or name in options.only]
+    _render(findings, facts, env)
+    if any(finding.outcome in {"fail", "manual"} for _, finding in findings):
+        raise typer.Exit(NotGood.exit_code)
+
+
+def _attest(names: tuple[str, ...], env: Env) -> None:
+    store = env.open_store()
+    try:
+        with store.transaction() as tx:
+            for name in names:
+                tx.attest(name, env.clock.now())
+    finally:
+        store.close()
+
+
+def _gather(options: Options, env: Env) -> "LiveFacts":
+    from apaycli.checks.facts import gather_facts
+    from apaycli.store.protocol import Store
+
+    store: Store | ApayError
+    try:
+        store = env.open_store(read_only=True)
+    except LedgerError as error:
+        store = error
+    try:
+        api = None if options.offline else env.open_api()
+    except TokenError:
+        api = None
+    try:
+        return gather_facts(env.config, env.mode, api, store, env.clock)
+    finally:
+        if api is not None:
+            api.close()
+        if not isinstance(store, ApayError):
+            store.close()
+
+
+def _render(findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:
+    from apaycli.clock import render_instant
+
+    output = env.output
+    if output.as_json:
+        rows = [
+            {
+                "name": name,
+                "outcome": finding.outcome,
+                "seen": finding.seen,
+                "seen_at": render_instant(finding.seen_at if finding.seen_at is not None else facts.now),
+                "next_step": finding.next_step or None,
+            }
+            for name, finding in findings
+        ]
+        output.document({"mode": facts.mode, "checked_at": render_instant(facts.now), "checks": rows})
+        return
+    if not output.is_terminal(output.stdout):
+        for name, finding in findings:
+            output.out("\t".join((finding.outcome, name, finding.seen, finding.next_step)))
+        return
+    styles: dict[str, Style] = {"pass": "green", "warn": "yellow", "fail": "red", "manual": "yellow"}
+    for name, finding in findings:
+        output.out(f"{output.paint(finding.outcome.ljust(6), styles[finding.outcome], output.stdout)}  {name}")
+        when = f" ({render_instant(finding.seen_at)})" if finding.seen_at is not None else ""
+        output.out(f"        {finding.seen}{when}")
+        if finding.next_step:
+            output.out(f"        next: {finding.next_step}")
+    counts = {outcome: sum(f.outcome == outcome for _, f in findings) for outcome in styles}
+    output.out(", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))

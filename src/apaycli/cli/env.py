@@ -1,0 +1,130 @@
+"""What a command works with: streams, settings, and things that open on first use.
+
+Knows how to open the config, the ledger, the stock file and the Bot API; each is opened when it is first
+asked for, so that a command that needs none of them starts fast. Tests hand in their own.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from apaycli.cli.output import Color, Output, standard_output
+from apaycli.clock import Clock, SystemClock
+from apaycli.errors import NeedsConfirmation
+
+if TYPE_CHECKING:
+    from apaycli.botapi.client import BotApi
+    from apaycli.config import Config
+    from apaycli.core.invoice import Ids
+    from apaycli.core.model import Mode
+    from apaycli.stockfile import StockFile
+    from apaycli.store.protocol import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options that every command has."""
+
+    config: Path | None = None
+    live: bool = False
+    as_json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    color: Color = "auto"
+    no_input: bool = False
+    debug: bool = False
+
+
+@dataclass
+class Env:
+    """One run of one command."""
+
+    environ: Mapping[str, str]
+    common: Common = field(default_factory=Common)
+    clock: Clock = field(default_factory=SystemClock)
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+    make_output: Callable[..., Output] = standard_output
+
+    @cached_property
+    def output(self) -> Output:
+        common = self.common
+        return self.make_output(
+            self.environ,
+            color=common.color,
+            quiet=common.quiet,
+            verbose=common.verbose,
+            as_json=common.as_json,
+        )
+
+    @cached_property
+    def config(self) -> "Config":
+        from apaycli.config import load_config
+
+        config = load_config(self.common.config, self.environ)
+        for warning in config.warnings:
+            self.output.warn(warning)
+        return config
+
+    @cached_property
+    def mode(self) -> "Mode":
+        from apaycli.config import parse_mode
+
+        return parse_mode(self.common.live, self.environ)
+
+    @cached_property
+    def stock(self) -> "StockFile":
+        from apaycli.stockfile import read_stock_file
+
+        stock = read_stock_file(self.config.stock_file)
+        for warning in stock.warnings:
+            self.output.warn(warning)
+        return stock
+
+    def open_store(self, *, read_only: bool = False) -> "Store":
+        """The ledger of the config; for writing, also bound to the config's bot."""
+        from apaycli.store.sqlite import open_sqlite
+
+        store = open_sqlite(self.config.store_path, read_only=read_only)
+        if not read_only:
+            try:
+                store.bind_bot(self.config.bot_id())
+            except BaseException:
+                store.close()
+                raise
+        return store
+
+    def open_api(self) -> "BotApi":
+        from apaycli.botapi.client import BotApi
+        from apaycli.botapi.http_httpx import HttpxHttp
+
+        return BotApi(HttpxHttp(self.config.api_url, self.config.bot_token()))
+
+    def say_where(self, bot_name: str) -> None:
+        """The first line of a command that talks to Telegram: bot, mode, ledger."""
+        from apaycli.text import show
+
+        mode = "LIVE" if self.mode == "live" else "test"
+        self.output.say(f"apay: {show(bot_name)}, {mode} mode, ledger {self.config.store_path}")
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask on a terminal; raise NeedsConfirmation where nobody can be asked or the answer is no."""
+        if yes:
+            return
+        interactive = self.output.is_terminal(self.stdin) and not self.common.no_input and not self.common.as_json
+        if not interactive:
+            raise NeedsConfirmation("this needs a confirmation, and nobody can be asked here", hint="add --yes")
+        self.output.stderr.write(f"{question} [y/N] ")
+        self.output.stderr.flush()
+        if self.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise NeedsConfirmation("not confirmed; nothing was sent")
+
+
+def new_ids() -> "Ids":
+    """Fresh chance: an id that may be shown, and 192 bits that nobody can guess."""
+    from apaycli.core.invoice import Ids
+
+    return Ids(invoice_id=f"inv_{secrets.token_hex(8)}", invoice_payload=secrets.token_urlsafe(24))

@@ -1,0 +1,167 @@
+"""`apay listen`: the listener in the foreground.
+
+Knows how to put the listener together and how a process is stopped. What it does is `listen/listener.py`.
+"""
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apaycli.cli.env import Env, new_ids
+from apaycli.cli.options import command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from apaycli.core.decide import Shop
+    from apaycli.listen.listener import Listener, StockNews
+    from apaycli.store.protocol import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    once: bool = False
+    take_over: bool = False
+
+
+@command
+def listen(
+    env: Env,
+    once: Annotated[bool, typer.Option("--once", help="Work off what waits, then stop.")] = False,
+    take_over: Annotated[bool, typer.Option("--take-over", help="Remove a webhook that is set.")] = False,
+) -> None:
+    """Answer pre-checkouts and record receipts, until stopped.
+
+    Examples:
+
+      apay listen
+
+      apay listen --live --json >> events.jsonl
+
+      apay listen --once
+    """
+    run(Options(once, take_over), env)
+
+
+def run(options: Options, env: Env) -> None:
+    """Open everything that can be wrong first; then listen until a signal, or until nothing waits."""
+    import asyncio
+
+    from apaycli.listen.lock import listener_lock
+
+    bot_id = env.config.bot_id()
+    env.config.provider_token(env.mode)
+    shop = shop_of(env)
+    with listener_lock(bot_id, env.environ):
+        store = env.open_store()
+        try:
+            env.say_where(f"bot {bot_id}")
+            asyncio.run(_listen(options, env, store, shop))
+        finally:
+            store.close()
+
+
+def shop_of(env: Env) -> "Shop":
+    """What the merchant's files say, as the rules want it."""
+    from apaycli.core.decide import Shop
+    from apaycli.errors import ConfigError
+    from apaycli.files import FileProblem, read_text
+
+    config = env.config
+    terms_file = config.values.get("terms.text_file")
+    try:
+        terms_text = read_text(terms_file).strip() if terms_file else None
+    except FileProblem as problem:
+        raise ConfigError("the terms cannot be read", problems=(str(problem),)) from None
+    return Shop(
+        mode=env.mode,
+        products=env.stock.products,
+        reservation_ttl_seconds=config.reservation_ttl_seconds,
+        decline_wordings=config.decline_wordings,
+        terms_text=terms_text,
+        support_text=config.values.get("support.text"),
+    )
+
+
+async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> None:
+    from apaycli.botapi.client import AsyncBotApi
+    from apaycli.botapi.http_aiohttp import AiohttpHttp
+    from apaycli.cli.listen_output import Renderer
+    from apaycli.listen.listener import Listener, Setting
+    from apaycli.listen.writer import ThreadWriter
+
+    config = env.config
+    api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token()))
+    writer = ThreadWriter()
+    setting = Setting(
+        poll_timeout_seconds=config.poll_timeout_seconds,
+        provider_token=config.provider_token(env.mode),
+        pid=os.getpid(),
+        once=options.once,
+        take_over=options.take_over,
+        read_stock=_stock_reader(env),
+    )
+    renderer = Renderer(env.output, config.poll_timeout_seconds)
+    listener = Listener(api, store, writer, shop, setting, env.clock, renderer, new_ids, random.Random())  # noqa: S311 - jitter
+    try:
+        with _stopped_by_signals(listener, env):
+            await listener.run()
+    finally:
+        await api.close()
+        writer.close()
+
+
+def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
+    """Asked every second: news when the file has changed, and once a minute while it is broken."""
+    from apaycli.listen.listener import StockNews
+    from apaycli.stockfile import StockWatch
+
+    watch = StockWatch(env.config.stock_file)
+    watch.changed()  # what the shop was made from
+    told_at = 0.0
+
+    def read() -> StockNews | None:
+        nonlocal told_at
+        before = watch.problems
+        changed = watch.changed()
+        if changed is not None:
+            return StockNews(dict(changed.products), changed.warnings)
+        if watch.problems and (watch.problems != before or env.clock.monotonic() - told_at > 60):
+            told_at = env.clock.monotonic()
+            return StockNews(None, watch.problems)
+        return None
+
+    return read
+
+
+@contextmanager
+def _stopped_by_signals(listener: "Listener", env: Env) -> Iterator[None]:
+    """The first SIGTERM, SIGINT or SIGHUP stops politely; the second one at once. Both are as safe as kill -9."""
+    asked = False
+
+    def stop(number: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            sys.stdout.flush()
+            os._exit(128 + number)
+        asked = True
+        env.output.say("apay: stopping; a second signal stops at once")
+        loop.call_soon_threadsafe(listener.stop)
+
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

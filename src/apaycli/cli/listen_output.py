@@ -1,0 +1,220 @@
+"""How the listener's events look: a line for people, an object for programs, a status line on a terminal.
+
+Knows every event and nothing of how it came about. Results (what happened to buyers and money) go to stdout,
+talk (ready, trouble) to stderr. With `--json` every event is one object on stdout.
+"""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from apaycli.cli.output import Output, Style
+from apaycli.clock import render_instant
+from apaycli.core.model import Flag, Invoice, User
+from apaycli.listen import events
+from apaycli.money import render_money
+from apaycli.text import json_text, show
+
+_FLAG_MEANING = {
+    Flag.LATE: "paid after its reservation expired; units were there",
+    Flag.OVERSOLD: "no units left: a refund is due",
+    Flag.DUPLICATE: "already paid: a refund is due",
+    Flag.AMOUNT_MISMATCH: "another amount or currency than the invoice: look at it",
+    Flag.UNMATCHED: "no such invoice in this ledger: look at it",
+}
+
+
+class Renderer:
+    """Shows events as they come. `__call__` is what the listener emits to."""
+
+    def __init__(self, output: Output, poll_timeout_seconds: int) -> None:
+        self._output = output
+        self._poll_timeout_seconds = poll_timeout_seconds
+
+    def __call__(self, event: events.Event) -> None:
+        if self._output.as_json:
+            self._output.out(json_text(document(event)))
+            self._output.flush()
+            return
+        match event:
+            case events.Answered() | events.Paid() | events.Expired() | events.PaymentRepeated():
+                self._line(event)
+            case events.DeadLetter() | events.StarsRefunded():
+                self._line(event)
+            case _:
+                self._talk(event)
+
+    def _line(self, event: Any) -> None:
+        text, style = _sentence(event)
+        stamp = datetime.fromtimestamp(event.at // 1000, UTC).strftime("%H:%M:%SZ")
+        self._output.out(f"{stamp}  {self._output.paint(text, style, self._output.stdout) if style else text}")
+        self._output.flush()
+
+    def _talk(self, event: events.Event) -> None:
+        say = self._output.say
+        match event:
+            case events.Started():
+                self._say_started(event)
+            case events.Ready():
+                say("apay: ready; Ctrl-C stops it")
+            case events.Trouble(_, message, hint, seconds):
+                hint = f" ({hint})" if hint else ""
+                say(f"apay: {message}{hint}; next try in {seconds:g} s")
+            case events.StockTaken(_, products, warnings):
+                say(f"apay: the stock file has changed: {products} product(s) in force")
+                for warning in warnings:
+                    self._output.warn(warning)
+            case events.StockRefused(_, problems):
+                say("apay: the stock file has mistakes; the last good one stays in force")
+                for problem in problems:
+                    say(f"  {show(problem, 1000)}")
+            case events.Replied(_, method, error) if error:
+                say(f"apay: {method} failed: {error}")
+            case events.Replied(_, method, _):
+                self._output.detail(f"apay: {method} sent")
+            case events.Passed(_, update_id, kind):
+                self._output.detail(f"apay: update {update_id} passed over ({show(kind, 40)})")
+            case events.Stopped():
+                say("apay: stopped; everything that was confirmed is on disk")
+
+    def _say_started(self, event: events.Started) -> None:
+        say = self._output.say
+        if event.away_milliseconds is not None:
+            say(f"apay: nobody listened for {render_span(event.away_milliseconds)}; Telegram keeps receipts 24 h")
+            if event.away_milliseconds > 24 * 3_600_000:
+                since = render_instant(event.at - 24 * 3_600_000)
+                self._output.warn(
+                    f"receipts sent before {since} may be gone at Telegram; compare with the A-Pay dashboard"
+                )
+        if event.answers_to_resend or event.reservations_expired:
+            say(
+                f"apay: taken up again: {event.answers_to_resend} answer(s) to send,"
+                f" {event.reservations_expired} expired reservation(s) to end"
+            )
+
+
+def _sentence(event: Any) -> tuple[str, Style | None]:
+    match event:
+        case events.Answered():
+            return _answered(event)
+        case events.Paid():
+            return _paid(event)
+        case events.Expired(_, reservation):
+            what = show(reservation.sku or reservation.invoice_id)
+            return f"expired     user {reservation.buyer_id}  {reservation.quantity} x {what} back in stock", "dim"
+        case events.PaymentRepeated(_, charge_id, True):
+            return f"CONFLICT    {show(charge_id)}: known payment with other content; the first record stands", "red"
+        case events.PaymentRepeated(_, charge_id, _):
+            return f"repeated    {show(charge_id)}: is recorded already", "dim"
+        case events.StarsRefunded(_, charge_id):
+            return f"stars       refund of {show(charge_id)}: Telegram Stars, kept apart", "dim"
+        case events.DeadLetter(_, update_id, reason, mentions_payment):
+            loud = "  IT MENTIONS A PAYMENT: look at it" if mentions_payment else ""
+            return f"unreadable  update {update_id}: {show(reason)}; kept as it came{loud}", "red"
+    raise TypeError(type(event).__name__)
+
+
+def _answered(event: events.Answered) -> tuple[str, Style | None]:
+    decision, query = event.decision, event.query
+    said = "yes" if decision.ok else f"no: {decision.reason}"
+    how = {"sent": "", "too_old": "  TOO LATE for Telegram", "failed": "  NOT DELIVERED"}[event.outcome]
+    again = "  again" if event.repeated else ""
+    text = f"pre-checkout  {_who(query.buyer)}  {_what(event.invoice)}  {said}  {event.milliseconds} ms{again}{how}"
+    return text, "red" if how else (None if decision.ok else "yellow")
+
+
+def _paid(event: events.Paid) -> tuple[str, Style | None]:
+    receipt = event.receipt
+    amount = "amount unreadable"
+    if receipt.total_amount is not None and receipt.currency is not None:
+        amount = render_money(receipt.total_amount, show(receipt.currency, 12))
+    test = " (test)" if receipt.mode == "test" else ""
+    flag = f"  {receipt.flag}: {_FLAG_MEANING[receipt.flag]}" if receipt.flag else ""
+    what = f"{receipt.quantity} x {show(receipt.title)}" if receipt.title else "?"
+    who = _who(receipt.buyer) if receipt.buyer else "somebody"
+    return f"PAID{test}  {who}  {what}  {amount}  receipt {event.receipt_id}{flag}", "red" if flag else "green"
+
+
+def _who(user: User) -> str:
+    name = show(user.name, 40) or "user"
+    return f"{name} (@{show(user.username, 40)})" if user.username else f"{name} ({user.user_id})"
+
+
+def _what(invoice: Invoice | None) -> str:
+    if invoice is None:
+        return "-"
+    return f"{invoice.quantity} x {show(invoice.title)} {render_money(invoice.total_amount, invoice.currency)}"
+
+
+def render_span(milliseconds: int) -> str:
+    """`3 h 12 min`, `5 min`, `12 s`."""
+    seconds = milliseconds // 1000
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+_EVENT_NAMES = {
+    events.Started: "started",
+    events.Ready: "ready",
+    events.Answered: "pre_checkout",
+    events.Paid: "paid",
+    events.PaymentRepeated: "payment_repeated",
+    events.StarsRefunded: "stars_refunded",
+    events.Expired: "expired",
+    events.DeadLetter: "dead_letter",
+    events.Passed: "passed_over",
+    events.Replied: "replied",
+    events.StockTaken: "stock_taken",
+    events.StockRefused: "stock_refused",
+    events.Trouble: "trouble",
+    events.Stopped: "stopped",
+}
+
+
+def document(event: events.Event) -> dict[str, Any]:
+    """One event as a flat JSON object; keys are only ever added (`docs/json.md`)."""
+    head = {"at": render_instant(event.at), "event": _EVENT_NAMES[type(event)]}
+    match event:
+        case events.Answered(_, query, decision, invoice, outcome, milliseconds, repeated):
+            return head | {
+                "pre_checkout_query_id": query.pre_checkout_query_id,
+                "buyer_id": str(query.buyer.user_id),
+                "buyer_name": query.buyer.name,
+                "invoice_id": invoice.invoice_id if invoice else None,
+                "sku": invoice.sku if invoice else None,
+                "currency": query.currency,
+                "total_amount": query.total_amount,
+                "ok": decision.ok,
+                "reason": decision.reason,
+                "error_message": decision.error_message,
+                "outcome": outcome,
+                "milliseconds": milliseconds,
+                "repeated": repeated,
+            }
+        case events.Paid(_, receipt_id, receipt):
+            return head | {
+                "receipt_id": str(receipt_id),
+                "mode": receipt.mode,
+                "flag": receipt.flag,
+                "sku": receipt.sku,
+                "title": receipt.title,
+                "quantity": receipt.quantity,
+                "currency": receipt.currency,
+                "total_amount": receipt.total_amount,
+                "buyer_id": str(receipt.buyer.user_id) if receipt.buyer else None,
+                "buyer_name": receipt.buyer.name if receipt.buyer else None,
+                "telegram_payment_charge_id": receipt.telegram_payment_charge_id,
+                "provider_payment_charge_id": receipt.provider_payment_charge_id,
+                "invoice_id": receipt.invoice_id,
+            }
+        case events.Expired(_, reservation):
+            return head | {
+                "invoice_id": reservation.invoice_id,
+                "buyer_id": str(reservation.buyer_id),
+                "sku": reservation.sku,
+                "quantity": reservation.quantity,
+            }
+    fields = {name: getattr(event, name) for name in (f.name for f in dataclasses.fields(event)) if name != "at"}
+    return head | fields

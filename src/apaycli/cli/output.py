@@ -1,0 +1,133 @@
+"""Two streams: stdout is the result, stderr is talk.
+
+Knows terminals: whether a stream is one, whether colour is wanted there, tables for people and tab-separated
+rows for programs. Text of strangers arrives here already shown (`text.show`) or is shown here (`cell`).
+Never rich's markup, and never rich for JSON.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TextIO
+
+from apaycli.text import json_text, redact, show
+
+Color = Literal["auto", "always", "never"]
+Style = Literal["bold", "dim", "red", "green", "yellow"]
+_CODES: Mapping[Style, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+class Output:
+    """Where a command writes. `quiet` silences talk, never errors and never results."""
+
+    def __init__(
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        *,
+        color: Color = "auto",
+        quiet: bool = False,
+        verbose: int = 0,
+        as_json: bool = False,
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self.environ = environ
+        self.color = color
+        self.quiet = quiet
+        self.verbose = verbose
+        self.as_json = as_json
+
+    def out(self, line: str) -> None:
+        """One line of the result."""
+        self.stdout.write(line + "\n")
+
+    def flush(self) -> None:
+        self.stdout.flush()
+
+    def document(self, value: Any) -> None:
+        """The whole result as one JSON document."""
+        self.out(json_text(value, indent=2 if self.is_terminal(self.stdout) else None))
+
+    def say(self, line: str) -> None:
+        """Talk, for a person who watches."""
+        if not self.quiet:
+            self.stderr.write(redact(line) + "\n")
+            self.stderr.flush()
+
+    def detail(self, line: str) -> None:
+        """Talk for `-v`."""
+        if self.verbose:
+            self.say(line)
+
+    def warn(self, sentence: str) -> None:
+        self.say(self.paint("apay: warning: ", "yellow", self.stderr) + show(sentence, 1000))
+
+    def error(self, message: str, hint: str | None, code: str, problems: Sequence[str] = ()) -> None:
+        """What, why and what to do; with `--json` one object. Never silenced."""
+        message, problems = redact(message), [redact(problem) for problem in problems]
+        if self.as_json:
+            error: dict[str, Any] = {"code": code, "message": message, "hint": hint}
+            if problems:
+                error["problems"] = problems
+            self.stderr.write(json_text({"error": error}) + "\n")
+            return
+        self.stderr.write(self.paint("apay: error: ", "red", self.stderr) + show(message, 2000) + "\n")
+        for problem in problems:
+            self.stderr.write(f"  {show(problem, 1000)}\n")
+        if hint:
+            self.stderr.write(f"apay: hint: {hint}\n")
+
+    def is_terminal(self, stream: TextIO) -> bool:
+        return bool(getattr(stream, "isatty", lambda: False)())
+
+    def colored(self, stream: TextIO) -> bool:
+        """--color, then NO_COLOR, then FORCE_COLOR, then TERM, then the stream itself. Empty means unset."""
+        if self.color != "auto":
+            return self.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR"):
+            return True
+        return self.environ.get("TERM") != "dumb" and self.is_terminal(stream)
+
+    def paint(self, text: str, style: Style, stream: TextIO) -> str:
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colored(stream) else text
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A table on a terminal, tab-separated rows without headers elsewhere."""
+        cells = [[cell(value) for value in row] for row in rows]
+        if not self.is_terminal(self.stdout):
+            for row in cells:
+                self.out("\t".join(row))
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        console = Console(file=self.stdout, highlight=False, markup=False, no_color=not self.colored(self.stdout))
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for header in headers:
+            table.add_column(header)
+        for row in cells:
+            table.add_row(*(Text(value) for value in row))
+        console.print(table)
+
+
+def cell(value: object) -> str:
+    return "" if value is None else show(str(value))
+
+
+def standard_output(environ: Mapping[str, str], **options: Any) -> Output:
+    """The process's own streams; a character that they cannot encode is replaced, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+    return Output(sys.stdout, sys.stderr, environ, **options)
+
+
+def close_broken_pipe() -> None:
+    """The reader went away: nothing more can be said, and Python must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,95 @@
+"""`apay sandbox`: a Bot API and buyers to practise with, on this machine alone.
+
+Knows how to start it and what to print. What it does is the room `sandbox`, which shares no code with the
+client.
+"""
+
+import signal
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from apaycli.cli.env import Env
+from apaycli.cli.options import command
+from apaycli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    port: int = 0
+    seed: int = 0
+
+
+@command
+def sandbox(
+    env: Env,
+    port: Annotated[int, typer.Option(help="0: any free one.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and tokens.")] = 0,
+) -> None:
+    """Telegram, A-Pay and buyers to practise with; no internet. Stops with Ctrl-C.
+
+    Prints the address and two tokens as environment variables. Buyers are played through POST
+    ADDRESS/sandbox/press_pay and its neighbours: docs/sandbox.md.
+
+    Examples:
+
+      apay sandbox --port 8099
+
+      apay sandbox --json
+    """
+    run(Options(port, seed), env)
+
+
+def run(options: Options, env: Env) -> None:
+    import asyncio
+
+    if not 0 <= options.port <= 65535:
+        raise UsageError("--port takes 0 to 65535")
+    asyncio.run(_serve(options, env))
+
+
+async def _serve(options: Options, env: Env) -> None:
+    from apaycli.sandbox.server import serve
+    from apaycli.sandbox.world import World
+
+    world = World(env.clock, options.seed)
+    try:
+        server = await serve(world, "127.0.0.1", options.port)
+    except OSError as error:
+        raise UsageError(f"port {options.port} cannot be used: {error.strerror}", hint="take --port 0") from error
+    try:
+        _announce(env, server.address, world.bot_token, world.test_provider_token)
+        await _until_signal()
+    finally:
+        await server.close()
+
+
+def _announce(env: Env, address: str, bot_token: str, provider_token: str) -> None:
+    """These tokens open nothing but this sandbox: the one place where apay prints a token."""
+    values = {
+        "APAY_API_URL": address,
+        "APAY_BOT_TOKEN": bot_token,
+        "APAY_TEST_PROVIDER_TOKEN": provider_token,
+    }
+    if env.output.as_json:
+        env.output.document(values)
+    else:
+        for name, value in values.items():
+            env.output.out(f"export {name}={value}")
+    env.output.flush()
+    env.output.say("apay: the sandbox is running; buyers 1001 and 1002 have pressed Start; Ctrl-C stops it")
+
+
+async def _until_signal() -> None:
+    import asyncio
+
+    stopped = asyncio.Event()
+    running = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: object) -> None:
+        running.call_soon_threadsafe(stopped.set)
+
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), stop)
+    await stopped.wait()

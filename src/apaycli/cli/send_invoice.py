@@ -1,0 +1,183 @@
+"""`apay send-invoice`: one invoice per chat, in the ledger before its request leaves.
+
+Knows the options and what to say about a result. What an invoice may contain is `core/invoice.py`'s to know.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from apaycli.cli.env import Env
+from apaycli.cli.invoice_draft import Options, build_invoices
+from apaycli.cli.options import command
+from apaycli.errors import ApayError, TelegramError, UsageError
+
+if TYPE_CHECKING:
+    from apaycli.core.model import Invoice
+    from apaycli.sending import Sent
+
+
+@command
+def send_invoice(
+    env: Env,
+    sku: Annotated[str | None, typer.Argument(help="A product of the stock file.", show_default=False)] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="User id, group or channel id, or @channel. Repeat it.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Without a SKU: 1-32 characters.")] = None,
+    description: Annotated[str | None, typer.Option(help="Without a SKU: 1-255 characters.")] = None,
+    price: Annotated[list[str] | None, typer.Option(help='Without a SKU: "Label=450". Repeat it.')] = None,
+    currency: Annotated[str | None, typer.Option(help="Without a SKU: such as INR.")] = None,
+    forwarding: Annotated[
+        str | None, typer.Option(help="pay-button: forwarded copies can be paid. deep-link: they lead to the bot.")
+    ] = None,
+    uses: Annotated[str | None, typer.Option(help="How often it may be paid in all: a number or unlimited.")] = None,
+    single_use: Annotated[bool, typer.Option("--single-use", help="The same as --uses 1.")] = False,
+    buyer: Annotated[int | None, typer.Option(help="Only this user id may pay.")] = None,
+    expires: Annotated[str | None, typer.Option(help="Declined after this time, such as 2h.")] = None,
+    quantity: Annotated[int, typer.Option(help="Units per payment.")] = 1,
+    thread: Annotated[int | None, typer.Option(help="A forum topic's id.")] = None,
+    silent: Annotated[bool, typer.Option("--silent", help="Without a sound.")] = False,
+    protect: Annotated[bool, typer.Option("--protect", help="Cannot be forwarded or saved.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show the request; send and record nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before real money is asked for.")] = False,
+) -> None:
+    """Send an invoice with a Pay button into a chat.
+
+    Examples:
+
+      apay send-invoice rubber-duck --to 987654321
+
+      apay send-invoice rubber-duck --to @mychannel --uses 100
+
+      apay send-invoice --title "Repair" --description "Bicycle" --price "Work=450" --currency INR --to 987654321
+    """
+    options = Options(
+        sku, tuple(to or ()), title, description, tuple(price or ()), currency, forwarding, uses, single_use, buyer,
+        expires, quantity, thread, silent, protect, dry_run, yes,
+    )  # fmt: skip
+    run(options, env)
+
+
+def run(options: Options, env: Env) -> None:
+    """Check everything, say it, ask where it is real money, then send chat by chat."""
+    from apaycli.botapi import methods
+    from apaycli.sending import send_all
+
+    invoices = build_invoices(options, env)
+    delivery = methods.Delivery(options.thread, options.silent, options.protect)
+    provider_token = env.config.provider_token(env.mode)
+    _refuse_problems(invoices[0], env)
+    if options.dry_run:
+        for invoice in invoices:
+            env.output.document(_request(methods.send_invoice(invoice, provider_token, delivery)))
+        return
+    api, store = env.open_api(), env.open_store()
+    try:
+        bot = api.read("getMe")
+        env.say_where("@" + str(bot.get("username", "")))
+        _say_what(invoices, env, store.stock_counts(env.mode))
+        if env.mode == "live":
+            env.confirm(f"Ask for real money in {len(invoices)} chat(s)?", yes=options.yes)
+        sent = send_all(invoices, api, store, provider_token, delivery, env.clock, env.output.say)
+    finally:
+        store.close()
+        api.close()
+    _render(sent, env)
+
+
+def _refuse_problems(invoice: "Invoice", env: Env) -> None:
+    """Invoices of one command differ in their chats alone: the first speaks for all."""
+    from apaycli.core.invoice import check_invoice
+
+    problems = check_invoice(invoice)
+    refused = [f"{problem.field}: {problem.message}" for problem in problems if problem.severity == "refuse"]
+    if refused:
+        raise UsageError("Telegram would refuse this invoice: " + "; ".join(refused))
+    for problem in problems:
+        env.output.warn(f"{problem.field}: {problem.message}")
+
+
+def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, int]]) -> None:
+    """The total in words, who can pay and how often, and whether the button travels further than the stock."""
+    from apaycli.core.stock import stock_level
+    from apaycli.money import render_money_in_words
+
+    first = invoices[0]
+    env.output.say(f"apay: {first.title}: {render_money_in_words(first.total_amount, first.currency)}")
+    env.output.say(f"apay: {_who_can_pay(first)}")
+    product = env.stock.products.get(first.sku) if first.sku else None
+    available = stock_level(product, *counts.get(product.sku, (0, 0))).available if product else None
+    if available is None:
+        return
+    uses = None if first.uses_max is None else first.uses_max * len(invoices)
+    if available < first.quantity:
+        env.output.warn(f"{first.sku} is sold out: buyers who press Pay are declined")
+    elif uses is None or uses * first.quantity > available:
+        env.output.warn(
+            f"this invoice can be paid more often than the {available} units in stock allow; then it is declined"
+        )
+
+
+def _who_can_pay(invoice: "Invoice") -> str:
+    who = f"user {invoice.buyer_id} alone can pay" if invoice.buyer_id else "anybody who sees it can pay"
+    often = "as often as the stock lasts" if invoice.uses_max is None else f"{invoice.uses_max} time(s) in all"
+    copies = "carry a Pay button" if invoice.forwarding == "pay-button" else "lead to the bot"
+    return f"{who}, {often}; forwarded copies {copies}"
+
+
+def _request(params: dict[str, Any]) -> dict[str, Any]:
+    from apaycli.text import redact
+
+    return {"method": "sendInvoice", "params": params | {"provider_token": redact(str(params["provider_token"]))}}
+
+
+def _render(sent: "list[Sent]", env: Env) -> None:
+    """What was sent to stdout; then, as an error, what was not."""
+    failed = [one for one in sent if one.failure is not None]
+    if not (len(sent) == 1 and failed):
+        documents = [_document(one) for one in sent]
+        if env.output.as_json:
+            env.output.document(documents[0] if len(documents) == 1 else documents)
+        else:
+            for one in sent:
+                env.output.out("\t".join(_line(one)))
+    if failed:
+        env.output.flush()
+        raise _combined(failed, len(sent))
+
+
+def _line(one: "Sent") -> list[str]:
+    invoice = one.invoice
+    return [one.state, invoice.chat_id, invoice.invoice_id, str(one.message_id or "")]
+
+
+def _document(one: "Sent") -> dict[str, Any]:
+    from apaycli.clock import render_instant
+
+    invoice = one.invoice
+    return {
+        "invoice_id": invoice.invoice_id,
+        "mode": invoice.mode,
+        "chat_id": invoice.chat_id,
+        "message_id": one.message_id,
+        "sku": invoice.sku,
+        "quantity": invoice.quantity,
+        "currency": invoice.currency,
+        "total_amount": invoice.total_amount,
+        "invoice_payload": invoice.invoice_payload,
+        "forwarding": invoice.forwarding,
+        "uses": invoice.uses_max if invoice.uses_max is not None else "unlimited",
+        "expires_at": render_instant(invoice.expires_at) if invoice.expires_at is not None else None,
+        "send_state": one.state,
+    }
+
+
+def _combined(failed: "list[Sent]", total: int) -> ApayError:
+    failures = [(one.invoice.chat_id, one.failure) for one in failed if one.failure is not None]
+    if total == 1:
+        return failures[0][1]
+    reasons = "; ".join(f"{chat_id}: {failure.message}" for chat_id, failure in failures)
+    return TelegramError(f"{len(failed)} of {total} chats did not get the invoice: {reasons}", hint=failures[0][1].hint)

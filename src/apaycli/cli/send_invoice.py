@@ -117,7 +117,7 @@ def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, 
         env.output.warn(f"{first.sku} is sold out: buyers who press Pay are declined")
     elif uses is None or uses * first.quantity > available:
         env.output.warn(
-            f"this invoice can be paid more often than the {available} units in stock allow; then it is declined"
+            f"this invoice can be paid more often than the {available} unit(s) in stock allow; then it is declined"
         )
 
 

@@ -55,14 +55,16 @@ class Poller:
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
         """Every good reply's updates, an empty list too. `once`: up to the first empty one."""
         failures = 0
+        timeout_seconds = 0  # the first poll comes back at once: only then is it certain that we are heard
         while True:
             try:
-                raws = await self._poll(0 if once else self._timeout_seconds)
+                raws = await self._poll(timeout_seconds)
             except (Refused, OutcomeUnknown, NotSent) as failure:
                 failures += 1
                 await self._wait_after(failure, failures)
                 continue
             failures = 0
+            timeout_seconds = 0 if once else self._timeout_seconds
             offset_sent = self.offset
             yield raws
             if self.offset == offset_sent:

@@ -6,7 +6,6 @@ finds. Trouble with one source becomes a fact of its own, so that the others are
 
 import os
 import shutil
-import sqlite3
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from apaycli.errors import ApayError, ConfigError, TokenError
 from apaycli.files import FileProblem, read_text
 from apaycli.stockfile import StockFile, read_stock_file
 from apaycli.store.protocol import Store
+from apaycli.store.sqlite import sqlite_version
 from apaycli.text import redact, show
 
 
@@ -132,7 +132,7 @@ def _clock_offset(date: str, clock: Clock) -> int | None:
 def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts:
     folder = config.store_path.parent
     free = shutil.disk_usage(folder).free if folder.is_dir() else None
-    version = sqlite3.sqlite_version_info
+    version = sqlite_version()
     if isinstance(store, ApayError):
         return LedgerFacts(error=store.message, free_bytes=free, sqlite_version=version)
     return LedgerFacts(

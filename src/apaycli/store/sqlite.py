@@ -116,6 +116,11 @@ def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
     return SqliteStore(db, str(path))
 
 
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library that is in use."""
+    return sqlite3.sqlite_version_info
+
+
 def open_in_memory() -> SqliteStore:
     """A ledger without a file, for tests."""
     db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

@@ -50,7 +50,7 @@ class _Stage:
 
     def show(self, text: str) -> None:
         for line in text.splitlines():
-            self.env.output.out("    " + line)
+            self.env.output.out(("    " + line).rstrip())
         self.env.output.flush()
 
     def apay(self, *arguments: str) -> str:

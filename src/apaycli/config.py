@@ -23,12 +23,12 @@ from apaycli.config_values import (
 )
 from apaycli.core.model import DeclineReason, Mode
 from apaycli.errors import ConfigError, TokenError
-from apaycli.files import FileProblem, parse_toml, read_text, refuse_readable_by_others
+from apaycli.files import FileProblem, Real, parse_toml, read_text, refuse_readable_by_others
 from apaycli.text import hide, last_four, nearest
 
 DEFAULT_API_URL = "https://api.telegram.org"
 _BOT_TOKEN = re.compile(r"[1-9][0-9]{0,15}:[A-Za-z0-9_-]{30,}", re.ASCII)
-_PROVIDER_TOKEN = re.compile(r"[0-9]+:(TEST|LIVE):\S+", re.ASCII)
+_PROVIDER_TOKEN = re.compile(r"[0-9]+:(TEST|LIVE):", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TOKEN_BYTES_MAX = 4096
 
@@ -110,16 +110,19 @@ class Config:
 
     def provider_token(self, mode: Mode) -> str:
         """The provider token of `mode`; one that names the other mode is refused."""
-        name = f"the {mode} provider token"
+        name = f"{mode} provider token"
         token = self._secret(f"provider.{mode}_token", f"APAY_{mode.upper()}_PROVIDER_TOKEN", name)
-        match = _PROVIDER_TOKEN.fullmatch(token)
+        match = _PROVIDER_TOKEN.match(token)
         if match and match.group(1).lower() != mode:
             raise TokenError(
-                f"{name} says :{match.group(1)}:, but this runs in {mode} mode",
+                f"the {name} says :{match.group(1)}:, but this runs in {mode} mode",
                 hint="BotFather gives one token for Paykassma Test and another for Paykassma Live",
             )
-        if _BOT_TOKEN.fullmatch(token) and not match:
-            raise TokenError(f"{name} looks like a bot token", hint="BotFather: /mybots, your bot, Payments")
+        hint = "copy it again from BotFather: /mybots, your bot, Payments"
+        if _BOT_TOKEN.fullmatch(token):
+            raise TokenError(f"the {name} looks like a bot token", hint=hint)
+        if not token.isprintable() or " " in token:
+            raise TokenError(f"the {name} is malformed: there are blanks or several lines in it", hint=hint)
         return token
 
     def _secret(self, key: str, variable: str, name: str) -> str:
@@ -129,7 +132,7 @@ class Config:
             try:
                 value = read_text(file, private=True, bytes_max=_TOKEN_BYTES_MAX)
             except FileProblem as problem:
-                raise TokenError(f"{name} cannot be read: {problem}") from None
+                raise TokenError(f"the {name} cannot be read: {problem}") from None
         if value is None or not value.strip():
             raise TokenError(f"there is no {name}", hint=f"set {variable}, or {key}_file in the config")
         token = _without_paste_marks(value)
@@ -193,7 +196,7 @@ def load_config(explicit: Path | None, environ: Mapping[str, str]) -> Config:
     path, named = config_path(explicit, environ)
     problems: list[str] = []
     table: dict[str, Any] = {}
-    found = named or path.is_file()
+    found = named or _is_there(path)
     if found:
         try:
             table = parse_toml(read_text(path), path)
@@ -208,6 +211,17 @@ def load_config(explicit: Path | None, environ: Mapping[str, str]) -> Config:
     if found and any(key.secret and origins[key.name] == str(path) for key in KEYS):
         _refuse_open_config(path)
     return Config(path if found else None, folder, values, origins, wordings, tuple(warnings))
+
+
+def _is_there(path: Path) -> bool:
+    """Only a file that is not there at all is passed over in silence; a folder or a dangling link is a mistake."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # reading it will say why not
+    return True
 
 
 def _refuse_open_config(path: Path) -> None:
@@ -254,8 +268,10 @@ def _decline_wordings(content: dict[str, Any], path: Path, problems: list[str]) 
         for name, text in entries.items():
             reason = name.rpartition(".")[2]
             if reason not in set(DeclineReason):
-                problems.append(f"{path}: declines.{name} is no reason to decline{nearest(reason, DeclineReason)}")
-            elif not isinstance(text, str) or not text.strip():
+                problems.append(
+                    f"{path}: declines.{name} is no reason to decline{nearest(reason, map(str, DeclineReason))}"
+                )
+            elif not isinstance(text, str) or isinstance(text, Real) or not text.strip():
                 problems.append(f"{path}: declines.{name} must be a sentence")
             else:
                 wordings[name] = text
@@ -284,7 +300,7 @@ def _values(
 
 def _expanded(raw: Any, environ: Mapping[str, str]) -> Any:
     """`${NAME}` in a text is that variable; one that is not set is named."""
-    if not isinstance(raw, str):
+    if not isinstance(raw, str) or isinstance(raw, Real):
         return raw
     for name in _VARIABLE.findall(raw):
         if name not in environ:

@@ -4,12 +4,15 @@ Knows what each kind of value may look like: text, paths, durations, addresses. 
 message continues "<file>: <key> ..."; never knows which key it is reading.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+from apaycli.files import Real
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -21,7 +24,7 @@ class BadValue(ValueError):
 
 
 def parse_text(value: Any, _folder: Path) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or isinstance(value, Real) or not value.strip():
         raise BadValue("must be a text in quotes, and not empty")
     return value
 
@@ -79,7 +82,11 @@ def parse_store_url(value: Any, folder: Path) -> Path:
 
 def parse_api_url(value: Any, folder: Path) -> str:
     """The Bot API server. https; plain http only to this machine; nothing in it that could leak or mislead."""
+    from urllib.parse import urlsplit
+
     text = parse_text(value, folder).rstrip("/")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise BadValue("must not contain blanks, control characters or letters outside ASCII")
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname or "", parts.port
@@ -93,18 +100,26 @@ def parse_api_url(value: Any, folder: Path) -> str:
         raise BadValue("must be https:// (plain http:// is for this machine only: 127.0.0.1)")
     if _is_link_local(host):
         raise BadValue("must not be a link-local address")
-    return text
+    return parts.scheme + text[len(parts.scheme) :]
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() in _LOOPBACK_NAMES
+    address = _address(host)
+    return address.is_loopback if address else host.lower() in _LOOPBACK_NAMES
 
 
 def _is_link_local(host: str) -> bool:
+    address = _address(host)
+    return address is not None and (getattr(address, "ipv4_mapped", None) or address).is_link_local
+
+
+def _address(host: str) -> "IPv4Address | IPv6Address | None":
+    """`host` as a number, or None for a name. Most hosts are names, and need no import."""
+    if ":" not in host and not host[-1:].isdigit():
+        return None
+    import ipaddress
+
     try:
-        return ipaddress.ip_address(host).is_link_local
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None

@@ -9,7 +9,7 @@ import functools
 import json
 import re
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 
 AMOUNT_MAX = 999_999_999_999  # of a price line and of a sum: Telegram's own bound
 
@@ -52,7 +52,7 @@ class AmountError(ValueError):
 @functools.cache
 def currencies() -> dict[str, Currency]:
     """Telegram's currencies by code. KHR and TND, which A-Pay knows, are not among them."""
-    rows = json.loads(resources.files("apaycli").joinpath("data/currencies.json").read_text("utf-8"))
+    rows = json.loads((Path(__file__).parent / "data" / "currencies.json").read_text("utf-8"))
     return {code: _currency(row) for code, row in rows.items()}
 
 

@@ -4,11 +4,11 @@ Knows every command's name, and the one place where an error becomes text and a 
 does. Imports typer and the standard library only: everything heavy is imported where it is used.
 """
 
+import importlib
 import os
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -17,23 +17,14 @@ from typing import Any
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
-from apaycli.cli import check_live, config, demo, export, listen, sandbox, send_invoice, stock
 from apaycli.cli.env import Env
 from apaycli.cli.options import LEADING
 from apaycli.cli.output import Output, close_broken_pipe
 from apaycli.errors import ApayError, ConfigError, UsageError
 from apaycli.text import redact
 
-COMMANDS: tuple[tuple[str, Callable[..., None] | typer.Typer], ...] = (
-    ("send-invoice", send_invoice.send_invoice),
-    ("listen", listen.listen),
-    ("check-live", check_live.check_live),
-    ("export", export.export),
-    ("stock", stock.app),
-    ("config", config.app),
-    ("sandbox", sandbox.sandbox),
-    ("demo", demo.demo),
-)
+# Each command lives in the module of its name, as a function of that name or as a typer app with subcommands.
+COMMANDS = ("send-invoice", "listen", "check-live", "export", "stock", "config", "sandbox", "demo")
 
 _HELP = """Sell in Telegram through A-Pay: send invoices, answer in time, keep the books.
 
@@ -42,18 +33,23 @@ _SECRET = re.compile(r"[0-9]+:(?:(?:TEST|LIVE):\S+|[A-Za-z0-9_-]{30,})")
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-def build_app(*, rich_help: bool) -> typer.Typer:
-    """The whole command tree. Rich help only on a terminal: elsewhere half the time, and easier to search."""
+def build_app(names: Sequence[str] = COMMANDS, *, rich_help: bool = False) -> typer.Typer:
+    """The command tree, or a part of it: a module costs a start only where it is asked for.
+
+    Rich help only on a terminal: elsewhere half the time, and easier to search.
+    """
     app = typer.Typer(
         name="apay",
         help=_HELP,
         no_args_is_help=True,
-        add_completion=True,
+        add_completion=len(names) > 1,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich" if rich_help else None,
         context_settings=_CONTEXT,
     )
-    for name, entry in COMMANDS:
+    app.callback()(lambda: None)  # a group even where one command is asked for
+    for name in names:
+        entry = _entry(name)
         if isinstance(entry, typer.Typer):
             entry.rich_markup_mode = app.rich_markup_mode
             app.add_typer(entry, name=name, context_settings=_CONTEXT)
@@ -62,16 +58,27 @@ def build_app(*, rich_help: bool) -> typer.Typer:
     return app
 
 
+def _entry(name: str) -> Callable[..., None] | typer.Typer:
+    attribute = name.replace("-", "_")
+    module = importlib.import_module(f"apaycli.cli.{attribute}")
+    entry: Callable[..., None] | typer.Typer = getattr(module, "app", None) or getattr(module, attribute)
+    return entry
+
+
+def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that stands first, alone; all of them for the help, a typo, or shell completion."""
+    return [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS
+
+
 def main(arguments: Sequence[str], env: Env | None = None) -> int:
     """Run one command; the exit code is the answer. All errors end here."""
     env = env or Env(environ=os.environ)
     _handle_signals()
     try:
         _refuse_secrets(arguments)
-        app = build_app(rich_help=sys.stdout.isatty())
-        code = typer.main.get_command(app).main(
-            args=_commons_last(arguments), prog_name="apay", standalone_mode=False, obj=env
-        )
+        words = _commons_last(arguments)
+        app = build_app(_asked_for(words), rich_help=sys.stdout.isatty())
+        code = typer.main.get_command(app).main(args=words, prog_name="apay", standalone_mode=False, obj=env)
         _output(env, arguments).flush()
         return int(code) if isinstance(code, int) else 0
     except BrokenPipeError:
@@ -133,6 +140,8 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
         return int(getattr(error, "exit_code", 1))
     if isinstance(error, ClickException):
         return _report_usage(error, output)
+    import traceback
+
     report = redact("".join(traceback.format_exception(error)))
     place = "" if env.common.debug else _write_report(report, env)
     output.error(f"unexpected: {type(error).__name__} (a bug in apay)", place or None, "unexpected")

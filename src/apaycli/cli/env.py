@@ -4,7 +4,6 @@ Knows how to open the config, the ledger, the stock file and the Bot API; each i
 asked for, so that a command that needs none of them starts fast. Tests hand in their own.
 """
 
-import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -125,6 +124,8 @@ class Env:
 
 def new_ids() -> "Ids":
     """Fresh chance: an id that may be shown, and 192 bits that nobody can guess."""
+    import secrets
+
     from apaycli.core.invoice import Ids
 
     return Ids(invoice_id=f"inv_{secrets.token_hex(8)}", invoice_payload=secrets.token_urlsafe(24))

@@ -20,6 +20,7 @@ from apaycli.cli.options import command
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from apaycli.cli.status_line import StatusLine
     from apaycli.core.decide import Shop
     from apaycli.listen.listener import Listener, StockNews
     from apaycli.store.protocol import Store
@@ -94,12 +95,14 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> N
     from apaycli.botapi.client import AsyncBotApi
     from apaycli.botapi.http_aiohttp import AiohttpHttp
     from apaycli.cli.listen_output import Renderer
+    from apaycli.cli.status_line import StatusLine
     from apaycli.listen.listener import Listener, Setting
     from apaycli.listen.writer import ThreadWriter
 
     config = env.config
     api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token()))
     writer = ThreadWriter()
+    status = StatusLine(env.output)
     setting = Setting(
         poll_timeout_seconds=config.poll_timeout_seconds,
         provider_token=config.provider_token(env.mode),
@@ -107,15 +110,24 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> N
         once=options.once,
         take_over=options.take_over,
         read_stock=_stock_reader(env),
+        midnight=_midnight if status.watched else None,
     )
-    renderer = Renderer(env.output, config.poll_timeout_seconds)
+    renderer = Renderer(env.output, status)
     listener = Listener(api, store, writer, shop, setting, env.clock, renderer, new_ids, random.Random())  # noqa: S311 - jitter
     try:
-        with _stopped_by_signals(listener, env):
+        with _stopped_by_signals(listener, env, status):
             await listener.run()
     finally:
         await api.close()
         writer.close()
+
+
+def _midnight() -> int:
+    """The first millisecond of today in the merchant's own time zone."""
+    from datetime import datetime
+
+    today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005 - local time is meant
+    return round(today.timestamp()) * 1000
 
 
 def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
@@ -142,7 +154,7 @@ def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
 
 
 @contextmanager
-def _stopped_by_signals(listener: "Listener", env: Env) -> Iterator[None]:
+def _stopped_by_signals(listener: "Listener", env: Env, status: "StatusLine") -> Iterator[None]:
     """The first SIGTERM, SIGINT or SIGHUP stops politely; the second one at once. Both are as safe as kill -9."""
     asked = False
 
@@ -152,6 +164,7 @@ def _stopped_by_signals(listener: "Listener", env: Env) -> Iterator[None]:
             sys.stdout.flush()
             os._exit(128 + number)
         asked = True
+        status.clear()
         env.output.say("apay: stopping; a second signal stops at once")
         loop.call_soon_threadsafe(listener.stop)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apaycli.cli.output import Output, Style
+from apaycli.cli.status_line import StatusLine, render_span
 from apaycli.clock import render_instant
 from apaycli.core.model import Flag, Invoice, User
 from apaycli.listen import events
@@ -27,22 +28,27 @@ _FLAG_MEANING = {
 class Renderer:
     """Shows events as they come. `__call__` is what the listener emits to."""
 
-    def __init__(self, output: Output, poll_timeout_seconds: int) -> None:
+    def __init__(self, output: Output, status: StatusLine) -> None:
         self._output = output
-        self._poll_timeout_seconds = poll_timeout_seconds
+        self._status = status
 
     def __call__(self, event: events.Event) -> None:
         if self._output.as_json:
             self._output.out(json_text(document(event)))
             self._output.flush()
             return
+        self._status.clear()
+        self._status.note(event)
         match event:
+            case events.Standing():
+                pass
             case events.Answered() | events.Paid() | events.Expired() | events.PaymentRepeated():
                 self._line(event)
             case events.DeadLetter() | events.StarsRefunded():
                 self._line(event)
             case _:
                 self._talk(event)
+        self._status.draw()
 
     def _line(self, event: Any) -> None:
         text, style = _sentence(event)
@@ -146,15 +152,6 @@ def _what(invoice: Invoice | None) -> str:
     return f"{invoice.quantity} x {show(invoice.title)} {render_money(invoice.total_amount, invoice.currency)}"
 
 
-def render_span(milliseconds: int) -> str:
-    """`3 h 12 min`, `5 min`, `12 s`."""
-    seconds = milliseconds // 1000
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = seconds // 60
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 _EVENT_NAMES = {
     events.Started: "started",
     events.Ready: "ready",
@@ -169,6 +166,7 @@ _EVENT_NAMES = {
     events.StockTaken: "stock_taken",
     events.StockRefused: "stock_refused",
     events.Trouble: "trouble",
+    events.Standing: "standing",
     events.Stopped: "stopped",
 }
 

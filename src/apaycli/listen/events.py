@@ -4,7 +4,7 @@ Knows the kinds of events of the listener and their facts; never how they look (
 `at` is the wall clock in milliseconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from apaycli.core.incoming import PreCheckoutQuery
@@ -128,6 +128,16 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand, told again and again to whoever watches: `takings` since local midnight, by currency."""
+
+    at: int
+    last_contact_at: int | None
+    takings: Mapping[str, int]
+    units_held: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     at: int
 
@@ -146,6 +156,7 @@ Event = (
     | StockTaken
     | StockRefused
     | Trouble
+    | Standing
     | Stopped
 )
 Emit = Callable[[Event], None]

@@ -35,6 +35,7 @@ _DRAIN_SECONDS_MAX = 5.0
 _EXPIRY_SECONDS = 2.0
 _STOCK_SECONDS = 1.0
 _CONTACT_SECONDS = 10.0
+_STANDING_SECONDS = 2.0
 _RESEND_MILLISECONDS = 10_000  # Telegram waits 10 seconds for an answer; an older one is not worth a request
 
 
@@ -48,6 +49,7 @@ class Setting:
     once: bool = False
     take_over: bool = False
     read_stock: Callable[[], "StockNews | None"] = lambda: None
+    midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Listener:
         self._results_waiting = asyncio.Event()
         self._declined_unrecorded: set[str] = set()
         self._last_contact = float("-inf")
+        self._last_contact_at: int | None = None
         self._run_id = 0
 
     def stop(self) -> None:
@@ -111,6 +114,8 @@ class Listener:
             tasks.create_task(self._every(_STOCK_SECONDS, lambda: self._read_stock(processor))),
             tasks.create_task(self._record_results()),
         ]
+        if self._setting.midnight is not None:
+            beside.append(tasks.create_task(self._every(_STANDING_SECONDS, self._tell_standing)))
         taking = tasks.create_task(self._take(poller, processor, sender))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -225,6 +230,7 @@ class Listener:
                 sender.send(Answer(query, refusal, None, fresh=False), counted_from)
 
     async def _record_contact(self) -> None:
+        self._last_contact_at = self._clock.now()
         if self._clock.monotonic() - self._last_contact < _CONTACT_SECONDS:
             return
         self._last_contact = self._clock.monotonic()
@@ -280,6 +286,11 @@ class Listener:
             return
         processor.shop = replace(processor.shop, products=news.products)
         self._emit(events.StockTaken(self._clock.now(), len(news.products), news.sentences))
+
+    async def _tell_standing(self) -> None:
+        midnight = self._setting.midnight() if self._setting.midnight else 0
+        takings, held = await self._writer.run(lambda: self._store.standing(self._shop.mode, midnight))
+        self._emit(events.Standing(self._clock.now(), self._last_contact_at, takings, held))
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

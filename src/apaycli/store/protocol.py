@@ -181,8 +181,8 @@ class Store(Protocol):
 
     def counts(self, mode: Mode) -> LedgerCounts: ...
 
-    def takings(self, mode: Mode, paid_from: int) -> dict[str, int]:
-        """Sums by currency."""
+    def standing(self, mode: Mode, paid_from: int) -> tuple[dict[str, int], int]:
+        """Takings since then, by currency; and the units that are held now."""
         ...
 
     def attestations(self) -> dict[str, int]:

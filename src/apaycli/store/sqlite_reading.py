@@ -118,13 +118,13 @@ class ReadingVerbs:
     def _number(self, sql: str, *parameters: object) -> int:
         return int(self.db.execute(sql, parameters).fetchone()[0])
 
-    def takings(self, mode: Mode, paid_from: int) -> dict[str, int]:
+    def standing(self, mode: Mode, paid_from: int) -> tuple[dict[str, int], int]:
         rows = self.db.execute(
-            "SELECT currency, sum(total_amount) FROM receipts WHERE mode = ? AND paid_at >= ?"
+            "SELECT currency, sum(total_amount) FROM receipts WHERE +mode = ? AND paid_at >= ?"
             " AND currency IS NOT NULL AND total_amount IS NOT NULL GROUP BY currency",
             (mode, paid_from),
         )
-        return dict(rows.fetchall())
+        return dict(rows.fetchall()), self._number("SELECT coalesce(sum(held), 0) FROM stock WHERE mode = ?", mode)
 
     def attestations(self) -> dict[str, int]:
         return dict(self.db.execute("SELECT name, attested_at FROM attestations").fetchall())

@@ -7,7 +7,6 @@ what the files mean. Errors are `FileProblem`: one sentence with the cure.
 
 import os
 import stat
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,9 +35,15 @@ def read_text(path: Path, *, private: bool = False, bytes_max: int = _TEXT_BYTES
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise FileProblem(f"{path}: {error.strerror}") from None
-    with open(descriptor, "rb") as file:
+    try:
         _check(path, os.fstat(descriptor), private, bytes_max)
+    except FileProblem:
+        os.close(descriptor)
+        raise
+    with open(descriptor, "rb") as file:
         content = file.read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise FileProblem(f"{path}: is larger than {bytes_max} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -66,13 +71,15 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """TOML with its reals left as text (`Real`). The message of a mistake has line and column."""
     try:
         return tomllib.loads(text, parse_float=Real)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and int() of more than 4300 digits
         raise FileProblem(f"{path}: {error}") from None
 
 
 @contextmanager
 def complete_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, mode 0600, that gets its name only when the block ends well; else nothing is left."""
+    import tempfile  # only where something is written
+
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from apaycli.core.invoice import (
     NEEDS,
@@ -100,17 +100,19 @@ class _Reader:
         for key in values:
             if key not in _PRODUCT_KEYS:
                 self.problems.append(f"{self.path}: {place}.{show(key, 40)} is not known{nearest(key, _PRODUCT_KEYS)}")
-        currency = values.get("currency", default_currency)
-        if not isinstance(currency, str) or currency not in currencies():
-            if "currency" in values:
-                self._check_currency(f"{place}.currency", currency)
-            elif default_currency is None:
-                self.problems.append(f'{self.path}: {place} has no currency; write currency = "INR" on top')
-            return None
-        product = self._read(sku, values, currency, place)
-        if len(self.problems) > before or product is None:
-            return None
-        return product
+        product = self._read(sku, values, self._currency(values, default_currency, place), place)
+        return product if len(self.problems) == before else None
+
+    def _currency(self, values: dict[str, Any], default: object, place: str) -> str:
+        """The product's currency, or "" where Telegram knows none such; that has been said then."""
+        currency = values.get("currency", default)
+        if isinstance(currency, str) and currency in currencies():
+            return currency
+        if "currency" in values:
+            self._check_currency(f"{place}.currency", currency)
+        elif default is None:
+            self.problems.append(f'{self.path}: {place} has no currency; write currency = "INR" on top')
+        return ""
 
     def _read(self, sku: str, values: dict[str, Any], currency: str, place: str) -> Product | None:
         read: dict[str, Callable[[], Any]] = {
@@ -127,13 +129,15 @@ class _Reader:
             "paused": lambda: _flag(values.get("paused", False)),
             "shipping": lambda: _no_shipping(values.get("shipping")),
         }
+        if not currency:  # amounts cannot be read without one; everything else can
+            del read["prices"], read["tips"]
         fields: dict[str, Any] = {}
         for key, parse in read.items():
             try:
                 fields[key] = parse()
             except _Bad as bad:
                 self.problems.append(f"{self.path}: {place}.{key} {bad}")
-        if len(fields) < len(read):
+        if not currency or len(fields) < len(read):
             return None
         del fields["shipping"]
         product = Product(sku=sku, currency=currency, **fields)
@@ -155,13 +159,20 @@ def _limits(product: Product) -> Iterator[Problem]:
 
 def _text(values: dict[str, Any], key: str) -> str:
     value = values.get(key)
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise _Bad("must be a text in quotes" if key in values else "is missing")
     return value
 
 
+def _is_text(value: object) -> TypeGuard[str]:
+    """A TOML real arrives as text, too, but nobody put it into quotes."""
+    return isinstance(value, str) and not isinstance(value, Real)
+
+
 def _optional_text(value: object) -> str | None:
-    if value is not None and (not isinstance(value, str) or not value.strip()):
+    if value is None:
+        return None
+    if not _is_text(value) or not value.strip():
         raise _Bad("must be a text in quotes, and not empty")
     return value
 
@@ -180,7 +191,7 @@ def _prices(values: dict[str, Any], currency: str) -> tuple[LabeledPrice, ...]:
 
 
 def _price_line(line: object, currency: str) -> LabeledPrice:
-    if not isinstance(line, dict) or set(line) != {"label", "amount"} or not isinstance(line["label"], str):
+    if not isinstance(line, dict) or set(line) != {"label", "amount"} or not _is_text(line["label"]):
         raise _Bad('has a line that is not { label = "..", amount = .. }')
     return LabeledPrice(line["label"], amount_of(line["amount"], currency, signed=True))
 

@@ -5,7 +5,6 @@ looks like. `show` and `redact` are the only way to a terminal or a log for text
 write itself: a buyer's name, a bot's name, the text of an API error, an exception.
 """
 
-import difflib
 import json
 import re
 import unicodedata
@@ -35,7 +34,7 @@ def show(text: str, limit: int = _SHOWN_CHARACTERS_MAX) -> str:
     """
     visible = _HARMFUL.sub(_escape, text[: limit + 1])
     visible = _thin_out_combining_marks(visible)
-    return visible if len(visible) <= limit else visible[: limit - 1] + "…"
+    return visible if max(len(text), len(visible)) <= limit else visible[: limit - 1] + "…"
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -49,7 +48,9 @@ def _thin_out_combining_marks(text: str) -> str:
     kept: list[str] = []
     run = 0
     for character in text:
-        run = run + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        category = unicodedata.category(character)
+        if category != "Cf":  # a joiner has no width: marks behind it still fall on the same character
+            run = run + 1 if category in {"Mn", "Me"} else 0
         if run <= _COMBINING_MARKS_MAX:
             kept.append(character)
     return "".join(kept)
@@ -87,5 +88,7 @@ def last_four(secret: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`" (did you mean 'stock'?)"`, or "" where nothing is near: for keys, SKUs, options."""
+    import difflib  # rarely needed
+
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""

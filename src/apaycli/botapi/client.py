@@ -23,6 +23,7 @@ from apaycli.text import redact, show
 
 BODY_BYTES_MAX = 6 * 1024 * 1024  # one reply of getUpdates is cut by the server at about 4 MiB
 _GOOD = re.compile(rb'\s*\{\s*"ok"\s*:\s*true\b')
+_END = re.compile(rb"\]\s*\}\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,9 @@ def parse_updates(reply: Reply) -> list[bytes] | None:
     if reply.status != 200 or not _GOOD.match(reply.body):
         result = parse_reply("getUpdates", reply)
         raise OutcomeUnknown(f"Telegram's answer to getUpdates is a {type(result).__name__} (HTTP {reply.status})")
+    if not _END.search(reply.body[-64:]):
+        # Cut off on its way. Half an update must not be taken for a broken one: that would be confirmed.
+        raise OutcomeUnknown("Telegram's answer to getUpdates was cut off", hint="it is asked for again")
     return split_updates(reply.body)
 
 

@@ -61,8 +61,8 @@ class Renderer:
         match event:
             case events.Started():
                 self._say_started(event)
-            case events.Ready():
-                say("apay: ready; Ctrl-C stops it")
+            case events.Ready(_, bot_username):
+                say(f"apay: ready, @{show(bot_username, 64)} is being heard; Ctrl-C stops it")
             case events.Trouble(_, message, hint, seconds):
                 hint = f" ({hint})" if hint else ""
                 say(f"apay: {message}{hint}; next try in {seconds:g} s")

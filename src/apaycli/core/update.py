@@ -4,11 +4,13 @@ Tolerant at the edge, strict inside: a reply of `getUpdates` is cut into its ele
 decoded, so that one broken update never takes its neighbours with it; the few fields that apay uses are
 then checked strictly. It must never raise for bytes from the network, and never know a rule about money.
 
-Two ways to find the elements. First by brackets, outside of strings. Where an element's own brackets are
-broken, by the server's habit of writing `{"update_id":N,` and a raw line feed at the head of each update:
-a raw line feed cannot occur inside a JSON string (Bot API server source).
+Two ways to find the elements. First by brackets, outside of strings. Where an element's own brackets or
+quotes are broken, by the server's habit of writing `{"update_id":N,` and a raw line feed at the head of each
+update: a raw line feed cannot occur inside a JSON string (Bot API server source). Fewer elements than heads
+means that a lost quote has hidden whole updates inside a string.
 """
 
+import itertools
 import json
 import re
 from typing import Any, TypeGuard, cast
@@ -19,10 +21,12 @@ from apaycli.money import AMOUNT_MAX
 from apaycli.text import storable
 
 _DEPTH_MAX = 64
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+# Possessive, and an unclosed string runs to the end: no input makes it look twice at the same byte.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
 _RESULT = re.compile(rb'"result"\s*:\s*\[')
 _UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,10})\b')
+_DATE_SECONDS_END = 253_402_300_800  # the year 10000, which no calendar library can write
 _KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline_query")
 
 
@@ -36,7 +40,10 @@ def split_updates(body: bytes) -> list[bytes] | None:
     if start is None:
         return None
     elements = _split_by_brackets(body, start.end())
-    return _split_by_heads(body) if elements is None else elements
+    heads = [match.start() for match in _HEAD.finditer(body, start.end())]
+    if elements is None or len(elements) < len(heads):
+        return _split_by_heads(body, start.end(), heads)
+    return elements
 
 
 def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:
@@ -56,12 +63,14 @@ def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:
     return None
 
 
-def _split_by_heads(body: bytes) -> list[bytes] | None:
-    starts = [match.start() for match in _HEAD.finditer(body)]
-    if not starts:
+def _split_by_heads(body: bytes, begin: int, heads: list[int]) -> list[bytes] | None:
+    """A reply without its end is cut off, not broken: None, so that it is asked for again."""
+    whole = body.rstrip()
+    if not heads or not whole.endswith(b"]}"):
         return None
-    pieces = [body[start:end].rstrip() for start, end in zip(starts, [*starts[1:], len(body)], strict=True)]
-    return [*(piece.removesuffix(b",") for piece in pieces[:-1]), pieces[-1].removesuffix(b"]}")]
+    cuts = [begin, *heads, len(whole) - len(b"]}")]
+    pieces = [whole[start:end].strip().removesuffix(b",") for start, end in itertools.pairwise(cuts)]
+    return [piece for piece in pieces if piece]
 
 
 def parse_update(raw: bytes, bot_username: str = "") -> incoming.Update:
@@ -209,7 +218,7 @@ def _successful_payment(body: dict[str, Any], update_id: int) -> incoming.Succes
     date = body.get("date")
     return incoming.SuccessfulPayment(
         update_id=update_id,
-        paid_at=date * 1000 if type(date) is int and 0 < date < 2**40 else None,
+        paid_at=date * 1000 if type(date) is int and 0 < date < _DATE_SECONDS_END else None,
         buyer=_user_or_none(body.get("from")),
         currency=_text_or_none(payment, "currency"),
         total_amount=_amount(payment),

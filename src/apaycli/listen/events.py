@@ -17,7 +17,6 @@ class Started:
     """Before the first poll. `away_milliseconds` is None where no earlier run is known."""
 
     at: int
-    bot_username: str
     mode: Mode
     away_milliseconds: int | None
     answers_to_resend: int
@@ -29,6 +28,7 @@ class Ready:
     """Telegram has answered the first getUpdates."""
 
     at: int
+    bot_username: str
 
 
 @dataclass(frozen=True, slots=True)

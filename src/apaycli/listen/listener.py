@@ -92,23 +92,20 @@ class Listener:
 
     async def run(self) -> None:
         """Returns after `stop`, or after everything is worked off with `once`. Raises what ends a listener."""
-        poller = Poller(
-            self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
-        )
-        bot = await self._until_reached(lambda: self._api.call("getMe", {}))
-        await self._until_reached(lambda: poller.refuse_webhook(take_over=self._setting.take_over))
-        username = str(bot.get("username", "")) if isinstance(bot, dict) else ""
-        processor = Processor(self._store, self._shop, self._clock, username, self._new_ids)
         try:
             async with asyncio.TaskGroup() as tasks:
-                await self._work(tasks, poller, processor, username)
+                await self._work(tasks)
         except* ApayError as group:
             raise _first(group) from None
         self._emit(events.Stopped(self._clock.now()))
 
-    async def _work(self, tasks: asyncio.TaskGroup, poller: Poller, processor: Processor, username: str) -> None:
+    async def _work(self, tasks: asyncio.TaskGroup) -> None:
+        processor = Processor(self._store, self._shop, self._clock, self._new_ids)
         sender = Sender(self._api, self._clock, tasks, self._note_result, self._emit, self._setting.provider_token)
-        await self._start(sender, username)
+        poller = Poller(
+            self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
+        )
+        await self._recover(sender)
         beside = [
             tasks.create_task(self._every(_EXPIRY_SECONDS, self._expire)),
             tasks.create_task(self._every(_STOCK_SECONDS, lambda: self._read_stock(processor))),
@@ -124,10 +121,16 @@ class Listener:
         await _cancelled(*beside)
         await self._flush_results()
         await self._writer.run(self._record_stop)
-        with suppress(Refused, OutcomeUnknown, NotSent):
+        with suppress(ApayError):
             await poller.confirm()
 
     # -- a start -------------------------------------------------------------------------------------------------
+
+    async def _connect(self, poller: Poller) -> str:
+        """The bot's username, once Telegram has told it and no webhook stands in the way."""
+        bot = await self._until_reached(lambda: self._api.call("getMe", {}))
+        await self._until_reached(lambda: poller.refuse_webhook(take_over=self._setting.take_over))
+        return str(bot.get("username", "")) if isinstance(bot, dict) else ""
 
     async def _until_reached(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Telegram may be out of reach when the machine boots: keep asking, and say so."""
@@ -142,10 +145,8 @@ class Listener:
                 seconds = getattr(failure, "retry_after", None) or backoff_seconds(failures, self._chance)
                 self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))
                 await self._sleep(seconds)
-                if self._stopping.is_set():
-                    raise
 
-    async def _start(self, sender: Sender, username: str) -> None:
+    async def _recover(self, sender: Sender) -> None:
         """Read from disk where the last run ended: what to answer again, what has expired, how long nobody listened."""
         now, arrived = self._clock.now(), self._clock.monotonic()
         last = await self._writer.run(self._store.last_run)
@@ -153,11 +154,11 @@ class Listener:
         expired = await self._writer.run(lambda: self._store.reservations_due(now))
         seen = (last.last_contact_at or last.started_at) if last else None
         away = max(0, now - seen) if seen is not None else None
-        self._emit(events.Started(now, username, self._shop.mode, away, len(waiting), expired))
+        self._emit(events.Started(now, self._shop.mode, away, len(waiting), expired))
         await self._expire()
         self._run_id = await self._writer.run(self._record_start)
         for open_answer in waiting:
-            spent = (now - open_answer.decided_at) / 1000
+            spent = max(0, now - open_answer.decided_at) / 1000
             query_id = open_answer.decision.pre_checkout_query_id
             query = PreCheckoutQuery(0, query_id, User(open_answer.buyer_id), None, None, "")
             sender.send(Answer(query, open_answer.decision, None, fresh=False), arrived - spent)
@@ -173,11 +174,12 @@ class Listener:
     # -- taking updates ------------------------------------------------------------------------------------------
 
     async def _take(self, poller: Poller, processor: Processor, sender: Sender) -> None:
+        processor.bot_username = await self._connect(poller)
         ready = False
         async for raws in poller.batches(once=self._setting.once):
             if not ready:
                 ready = True
-                self._emit(events.Ready(self._clock.now()))
+                self._emit(events.Ready(self._clock.now(), processor.bot_username))
             await self._record_contact()
             if raws:
                 batch = processor.parse(raws)

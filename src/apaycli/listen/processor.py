@@ -84,15 +84,15 @@ class Recorded:
 class Processor:
     """Turns batches into records. `shop` is replaced whole when the stock file changes."""
 
-    def __init__(self, store: Store, shop: Shop, clock: Clock, bot_username: str, new_ids: NewIds) -> None:
+    def __init__(self, store: Store, shop: Shop, clock: Clock, new_ids: NewIds, bot_username: str = "") -> None:
         self._store = store
         self._clock = clock
-        self._bot_username = bot_username
         self._new_ids = new_ids
         self.shop = shop
+        self.bot_username = bot_username  # known once Telegram was reached; commands may name it
 
     def parse(self, raws: Sequence[bytes]) -> list[Received]:
-        return [Received(raw, parse_update(raw, self._bot_username)) for raw in raws]
+        return [Received(raw, parse_update(raw, self.bot_username)) for raw in raws]
 
     def record(self, batch: Sequence[Received]) -> Recorded:
         """One transaction for the batch. Raises LedgerError: then nothing may be said or confirmed."""

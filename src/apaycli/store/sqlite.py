@@ -12,7 +12,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from apaycli.errors import ConfigError, LedgerError
@@ -25,6 +25,7 @@ from apaycli.store.sqlite_sending import SendingVerbs
 _BUSY_MILLISECONDS = 5_000  # below the eight seconds that an answer may take
 _NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"}
 _SYNCHRONOUS_FULL = 2
+_WAL_TRIES_MAX = 10
 
 
 class SqliteTransaction(ReceiptVerbs, SendingVerbs):
@@ -47,8 +48,16 @@ class SqliteTransaction(ReceiptVerbs, SendingVerbs):
         self.db.execute("RELEASE one_update")
 
 
-# What SQLite says about a value or a constraint; its other errors are about the file and the disk.
-_REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+# What SQLite says about a value or a constraint; its other errors are about the file and the disk. The last two:
+# an integer beyond 64 bits, a lone surrogate.
+_REFUSALS = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeError,
+)
 
 
 class SqliteStore(ReadingVerbs):
@@ -163,7 +172,8 @@ def _filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
     except OSError:
         return ""
     here = folder.resolve()
-    holding = [(len(where), kind) for where, kind in rows if here.is_relative_to(where)]
+    # /proc/mounts writes a space as \040.
+    holding = [(len(where), kind) for where, kind in rows if here.is_relative_to(where.replace("\\040", " "))]
     return max(holding, default=(0, ""))[1]
 
 
@@ -177,24 +187,35 @@ def _create_private(path: Path) -> None:
         os.close(descriptor)
 
 
+def _switch_to_wal(db: sqlite3.Connection) -> str:
+    """The journal mode that was granted. Two processes that open a new ledger at once block each other here, and
+    SQLite does not wait at this place: a transaction in between does."""
+    for _ in range(_WAL_TRIES_MAX):
+        with suppress(sqlite3.OperationalError):
+            return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("ROLLBACK")
+    return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+
+
 def _configure(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA mmap_size = 0")
-    if read_only:
-        db.execute("PRAGMA query_only = ON")
-    else:
-        db.execute("PRAGMA synchronous = FULL")
-        (journal,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
-        (synchronous,) = db.execute("PRAGMA synchronous").fetchone()
-        if journal != "wal" or synchronous != _SYNCHRONOUS_FULL:
-            raise LedgerError(f"the disk under {path} does not allow a durable ledger (WAL and FULL)")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise LedgerError(
             f"the ledger {path} was written by a newer apay (version {version}; this one knows {SCHEMA_VERSION})",
             hint="upgrade apay",
         )
+    if read_only:
+        db.execute("PRAGMA query_only = ON")
+    else:
+        db.execute("PRAGMA synchronous = FULL")
+        journal = _switch_to_wal(db)
+        (synchronous,) = db.execute("PRAGMA synchronous").fetchone()
+        if journal != "wal" or synchronous != _SYNCHRONOUS_FULL:
+            raise LedgerError(f"the disk under {path} does not allow a durable ledger (WAL and FULL)")
     if version < SCHEMA_VERSION:
         if read_only:
             raise LedgerError(f"the ledger {path} is older than this apay", hint="run apay listen once: it upgrades it")

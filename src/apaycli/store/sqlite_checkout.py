@@ -238,12 +238,12 @@ class CheckoutVerbs:
 
     def record_answers(self, results: Sequence[AnswerResult]) -> None:
         for result in results:
-            self.db.execute(
+            cursor = self.db.execute(
                 "UPDATE decisions SET answer_outcome = ?, answered_at = ?, answer_milliseconds = ?"
                 " WHERE pre_checkout_query_id = ? AND answer_outcome IS NOT 'sent'",
                 (result.outcome, result.answered_at, result.milliseconds, result.pre_checkout_query_id),
             )
-            if result.release:
+            if result.release and cursor.rowcount == 1:
                 self._release(result)
 
     def _release(self, result: AnswerResult) -> None:

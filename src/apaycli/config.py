@@ -20,6 +20,7 @@ from apaycli.config_values import (
     parse_path,
     parse_store_url,
     parse_text,
+    render_duration,
 )
 from apaycli.core.model import DeclineReason, Mode
 from apaycli.errors import ConfigError, TokenError
@@ -324,4 +325,8 @@ def shown_value(config: Config, key: Key) -> str | None:
     value = config.values.get(key.name)
     if value is None:
         return None
-    return last_four(str(value)) if key.secret else str(value)
+    if key.secret:
+        return last_four(str(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return render_duration(value) if isinstance(value, int) else str(value)

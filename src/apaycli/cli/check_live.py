@@ -125,8 +125,8 @@ def _render(findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env)
     for name, finding in findings:
         output.out(f"{output.paint(finding.outcome.ljust(6), styles[finding.outcome], output.stdout)}  {name}")
         when = f" ({render_instant(finding.seen_at)})" if finding.seen_at is not None else ""
-        output.out(f"        {finding.seen}{when}")
+        output.paragraph(finding.seen + when)
         if finding.next_step:
-            output.out(f"        next: {finding.next_step}")
+            output.paragraph("next: " + finding.next_step)
     counts = {outcome: sum(f.outcome == outcome for _, f in findings) for outcome in styles}
     output.out(", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))

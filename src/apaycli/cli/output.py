@@ -95,6 +95,15 @@ class Output:
     def paint(self, text: str, style: Style, stream: TextIO) -> str:
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colored(stream) else text
 
+    def paragraph(self, text: str, indent: str = "        ") -> None:
+        """Indented lines of the result, broken between words to fit the terminal."""
+        import shutil
+        import textwrap
+
+        width = max(40, shutil.get_terminal_size().columns)
+        for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
+            self.out(line)
+
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table on a terminal, tab-separated rows without headers elsewhere."""
         cells = [[cell(value) for value in row] for row in rows]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from apaycli.core.model import Product
     from apaycli.core.stock import StockLevel
 
-app = typer.Typer(help="What is left, and changing it.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 _UNITS_MAX = 1_000_000_000
 
 

@@ -7,7 +7,7 @@ major units and are read exactly: a TOML real arrives here as the text that was 
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -115,8 +115,9 @@ class _Reader:
         return ""
 
     def _read(self, sku: str, values: dict[str, Any], currency: str, place: str) -> Product | None:
+        price = "prices" if "prices" in values else "price"  # what the merchant wrote is what is named
         read: dict[str, Callable[[], Any]] = {
-            "prices": lambda: _prices(values, currency),
+            price: lambda: _prices(values, currency),
             "title": lambda: _text(values, "title"),
             "description": lambda: _text(values, "description"),
             "stock": lambda: _units(values.get("stock"), least=0),
@@ -130,7 +131,7 @@ class _Reader:
             "shipping": lambda: _no_shipping(values.get("shipping")),
         }
         if not currency:  # amounts cannot be read without one; everything else can
-            del read["prices"], read["tips"]
+            del read[price], read["tips"]
         fields: dict[str, Any] = {}
         for key, parse in read.items():
             try:
@@ -140,8 +141,9 @@ class _Reader:
         if not currency or len(fields) < len(read):
             return None
         del fields["shipping"]
-        product = Product(sku=sku, currency=currency, **fields)
-        self._sort(_limits(product), place + ".")
+        product = Product(sku=sku, currency=currency, prices=fields.pop(price), **fields)
+        limits = (replace(limit, field=price) if limit.field == "prices" else limit for limit in _limits(product))
+        self._sort(limits, place + ".")
         return product
 
     def _sort(self, problems: Iterator[Problem], prefix: str) -> None:

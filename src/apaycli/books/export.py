@@ -86,9 +86,14 @@ def render_export(
 def _csv(columns: Sequence[str], values: Iterable[list[Value]], *, raw: bool) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
+    quoting = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     for row in values:
-        writer.writerow(row if raw else [harmless(value) for value in row])
+        if not raw:
+            writer.writerow([harmless(value) for value in row])
+        else:  # before Python 3.13 a lone carriage return went unquoted and ended the row for its readers
+            bare = not any(isinstance(value, str) and "\r" in value for value in row)
+            (writer if bare else quoting).writerow(row)
         if buffer.tell() > 65_536:
             yield buffer.getvalue()
             buffer.seek(0)

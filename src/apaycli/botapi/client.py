@@ -119,11 +119,12 @@ def _refusal(method: str, status: int, envelope: dict[str, Any]) -> TelegramErro
         )
     if code >= 500:
         return OutcomeUnknown(f"Telegram has trouble of its own with {method} ({code})", hint="try again in a moment")
+    seconds = _integer(parameters.get("retry_after"))
     return Refused(
         method,
         code,
         description,
-        _integer(parameters.get("retry_after")),
+        seconds if seconds is None else max(0, seconds),
         _integer(parameters.get("migrate_to_chat_id")),
     )
 

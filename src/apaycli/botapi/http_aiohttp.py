@@ -15,23 +15,21 @@ _CONNECTIONS_MAX = 100
 
 
 class AiohttpHttp:
-    """One connection pool to one Bot API server. Make and use it inside a running event loop."""
+    """Connections to one Bot API server. Make and use it inside a running event loop.
+
+    The poll has a connection of its own: a hundred slow answers must not keep the next query waiting.
+    """
 
     def __init__(self, api_url: str, bot_token: str) -> None:
         self._base = f"{api_url}/bot{bot_token}/"
-        self._session = aiohttp.ClientSession(
-            headers=_HEADERS,
-            auto_decompress=False,
-            trust_env=not api_url.startswith("http://"),
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX),
-        )
+        self._session = _session(api_url, _CONNECTIONS_MAX)
+        self._polling = _session(api_url, 1)
 
     async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
         timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS_MAX)
+        session = self._polling if method == "getUpdates" else self._session
         try:
-            async with self._session.post(
-                self._base + method, data=body, timeout=timeout, allow_redirects=False
-            ) as response:
+            async with session.post(self._base + method, data=body, timeout=timeout, allow_redirects=False) as response:
                 return Reply(response.status, await _read(response, method))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(
@@ -43,6 +41,16 @@ class AiohttpHttp:
 
     async def close(self) -> None:
         await self._session.close()
+        await self._polling.close()
+
+
+def _session(api_url: str, connections_max: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        headers=_HEADERS,
+        auto_decompress=False,
+        trust_env=not api_url.startswith("http://"),
+        connector=aiohttp.TCPConnector(limit=connections_max),
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, method: str) -> bytes:

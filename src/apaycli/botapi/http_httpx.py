@@ -5,6 +5,7 @@ so no exception of httpx leaves this file: its texts contain the URL.
 """
 
 import sys
+import time
 
 from apaycli.botapi.client import BODY_BYTES_MAX, NotSent, OutcomeUnknown, Reply
 
@@ -27,11 +28,12 @@ class HttpxHttp:
         )
 
     def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
+        deadline = time.monotonic() + timeout_seconds  # httpx itself limits each read, not all of them together
         try:
             with self._client.stream("POST", self._base + method, content=body, timeout=timeout_seconds) as response:
                 self.date = response.headers.get("date", "")
-                return Reply(response.status_code, _read(response, method))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                return Reply(response.status_code, _read(response, method, deadline))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
             raise NotSent(
                 f"Telegram cannot be reached ({type(error).__name__})",
                 hint="check network, DNS, the clock (TLS) and bot.api_url",
@@ -43,10 +45,12 @@ class HttpxHttp:
         self._client.close()
 
 
-def _read(response: httpx.Response, method: str) -> bytes:
+def _read(response: httpx.Response, method: str, deadline: float) -> bytes:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
+        if time.monotonic() > deadline:
+            raise OutcomeUnknown(f"no answer from Telegram to {method} in time")
         if len(body) > BODY_BYTES_MAX:
             raise OutcomeUnknown(f"the answer to {method} is larger than {BODY_BYTES_MAX} bytes")
     return bytes(body)

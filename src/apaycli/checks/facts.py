@@ -99,10 +99,10 @@ def _telegram(api: BotApi, clock: Clock) -> TelegramFacts:
         commands = api.read("getMyCommands")
     except ApayError as error:
         return TelegramFacts(error=error.message)
-    if not isinstance(bot, dict) or not isinstance(info, dict) or not isinstance(commands, list):
+    if not _have_shape(bot, info, commands):
         return TelegramFacts(error="Telegram's answers have another shape than the Bot API's")
     return TelegramFacts(
-        bot_id=int(bot.get("id", 0)),
+        bot_id=bot["id"],
         bot_username=show(str(bot.get("username", "")), 64),
         webhook=_webhook(info),
         commands=frozenset(str(row.get("command", "")) for row in commands if isinstance(row, dict)),
@@ -110,11 +110,23 @@ def _telegram(api: BotApi, clock: Clock) -> TelegramFacts:
     )
 
 
+def _have_shape(bot: Any, info: Any, commands: Any) -> bool:
+    """Whether what is judged is there: a missing count must not pass for none."""
+    return (
+        isinstance(bot, dict)
+        and type(bot.get("id")) is int
+        and isinstance(info, dict)
+        and isinstance(info.get("url"), str)
+        and type(info.get("pending_update_count")) is int
+        and isinstance(commands, list)
+    )
+
+
 def _webhook(info: dict[str, Any]) -> Webhook:
     allowed = info.get("allowed_updates")
     return Webhook(
-        url=show(redact(str(info.get("url", "")))),
-        pending_update_count=int(info.get("pending_update_count", 0)),
+        url=show(redact(info["url"])),
+        pending_update_count=info["pending_update_count"],
         allowed_updates=tuple(map(str, allowed)) if isinstance(allowed, list) else None,
         last_error_message=show(redact(str(info.get("last_error_message", "")))),
     )
@@ -135,20 +147,23 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts
     version = sqlite_version()
     if isinstance(store, ApayError):
         return LedgerFacts(error=store.message, free_bytes=free, sqlite_version=version)
-    return LedgerFacts(
-        problems=tuple(store.integrity_problems()),
-        counts=store.counts(mode),
-        last_run=store.last_run(),
-        attestations=store.attestations(),
-        free_bytes=free,
-        sqlite_version=version,
-    )
+    try:
+        return LedgerFacts(
+            problems=tuple(store.integrity_problems()),
+            counts=store.counts(mode),
+            last_run=store.last_run(),
+            attestations=store.attestations(),
+            free_bytes=free,
+            sqlite_version=version,
+        )
+    except ApayError as error:  # a damaged file may fall apart only when it is read
+        return LedgerFacts(error=error.message, free_bytes=free, sqlite_version=version)
 
 
-def _open_files(config: Config) -> tuple[str, ...]:
-    """Files with secrets or money that group or others can read."""
+def _open_files(config: Config) -> tuple[str, ...] | None:
+    """Files with secrets or money that group or others can read; None where the system does not say."""
     if os.name != "posix":
-        return ()
+        return None
     store = str(config.store_path)
     names = [config.values.get(f"{name}_file") for name in ("bot.token", "provider.test_token", "provider.live_token")]
     files = [config.path, *names, store, store + "-wal", store + "-shm"]

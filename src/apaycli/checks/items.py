@@ -37,10 +37,10 @@ def _attested(facts: LiveFacts, name: str, statement: str) -> Finding:
 
 def _unseen(facts: LiveFacts) -> Finding | None:
     """What to say of Telegram's side when nothing was seen of it."""
-    if facts.telegram is None:
-        return Finding("manual", "not looked at (--offline)", "run it again without --offline")
     if facts.bot_token_error:
         return Finding("fail", facts.bot_token_error, "set the bot token")
+    if facts.telegram is None:
+        return Finding("manual", "not looked at (--offline)", "run it again without --offline")
     if facts.telegram.error:
         return Finding("fail", facts.telegram.error, "reach Telegram first")
     return None
@@ -182,6 +182,8 @@ def check_stock_file(facts: LiveFacts) -> Finding:
 
 
 def check_secrets(facts: LiveFacts) -> Finding:
+    if facts.open_files is None:
+        return Finding("manual", "this system does not say who can read a file", "look at the permissions yourself")
     if facts.open_files:
         return Finding("fail", f"others can read {', '.join(facts.open_files)}", "chmod 600 them")
     if facts.in_version_control:
@@ -195,12 +197,12 @@ def check_ledger(facts: LiveFacts) -> Finding:
     if facts.ledger.problems:
         return Finding("fail", "; ".join(facts.ledger.problems), "stop the listener and restore a backup")
     counts = facts.ledger.counts
-    letters = counts.dead_letters_with_payment if counts else 0
-    conflicts = counts.conflicts if counts else 0
+    if counts is None:
+        return Finding("manual", "not looked at", "apay check-live --only ledger")
+    letters, conflicts, receipts = counts.dead_letters_with_payment, counts.conflicts, counts.receipts
     if letters or conflicts:
         return Finding("fail", f"{letters} unreadable update(s) mention a payment, {conflicts} payment(s) contradict",
                        "look at them before going live")  # fmt: skip
-    receipts = counts.receipts if counts else 0
     if facts.ledger.sqlite_version < _WAL_RESET_FIXED:
         version = ".".join(map(str, facts.ledger.sqlite_version))
         return Finding("pass", f"intact, sums agree, {receipts} receipt(s); SQLite {version}, one writer")
@@ -230,6 +232,8 @@ def check_disk(facts: LiveFacts) -> Finding:
 
 
 def check_listener(facts: LiveFacts) -> Finding:
+    if facts.ledger.error:
+        return Finding("fail", facts.ledger.error, "see to the ledger first")
     run = facts.ledger.last_run
     if run is None:
         return Finding("fail", "apay listen has never run with this ledger", "start it")

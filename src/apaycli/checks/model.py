@@ -63,7 +63,7 @@ class LiveFacts:
     stock_problems: tuple[str, ...]
     stock_warnings: tuple[str, ...]
     products: int
-    open_files: tuple[str, ...]  # files with secrets or money that others can read
+    open_files: tuple[str, ...] | None  # files with secrets or money that others can read; None: cannot be seen here
     in_version_control: bool
     terms_text: str | None
     terms_version: str | None

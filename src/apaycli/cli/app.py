@@ -21,7 +21,7 @@ from apaycli.cli.env import Env
 from apaycli.cli.options import LEADING
 from apaycli.cli.output import Output, close_broken_pipe
 from apaycli.errors import ApayError, ConfigError, UsageError
-from apaycli.text import redact
+from apaycli.text import redact, show
 
 # Each command lives in the module of its name, as a function of that name or as a typer app with subcommands.
 COMMANDS = ("send-invoice", "listen", "check-live", "export", "stock", "config", "sandbox", "demo")
@@ -83,6 +83,11 @@ def main(arguments: Sequence[str], env: Env | None = None) -> int:
         return int(code) if isinstance(code, int) else 0
     except BrokenPipeError:
         close_broken_pipe()
+        return 0
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        close_broken_pipe()  # typer makes a failure of it; a reader who has seen enough is none
         return 0
     except Exception as error:
         return _report(error, env, arguments)
@@ -146,7 +151,7 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
     place = "" if env.common.debug else _write_report(report, env)
     output.error(f"unexpected: {type(error).__name__} (a bug in apay)", place or None, "unexpected")
     if env.common.debug:
-        output.stderr.write(report)
+        output.stderr.write("".join(show(line, 1000) + "\n" for line in report.splitlines()))
     return 1
 
 
@@ -157,7 +162,8 @@ def _report_usage(error: ClickException, output: Output) -> int:
         return UsageError.exit_code
     ctx: Any = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "apay"
-    output.error(message.rstrip(".").replace("\n", " "), f"{path} --help", UsageError.slug)
+    message = message[:1].lower() + message[1:].rstrip(".").replace("\n", " ")
+    output.error(message, f"{path} --help", UsageError.slug)
     return UsageError.exit_code
 
 
@@ -167,7 +173,9 @@ def _write_report(report: str, env: Env) -> str:
     path = Path(state_folder(env.environ)) / "last-bug.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(report, "utf-8")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(report)
     except OSError:
         return "run it again with --debug to see the report"
     return f"the report lies in {path}; --debug prints it"

@@ -3,6 +3,7 @@
 Knows the options and where the text goes. Columns and formats are `books/export.py`.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -161,6 +162,7 @@ def _day(text: str | None, name: str) -> date | None:
         if not _DATE.fullmatch(text):
             raise ValueError(text)
         day = date.fromisoformat(text)
+        _midnight(day)
         _midnight(day + timedelta(days=1))
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"{name} takes a day such as 2026-11-30") from None
@@ -180,7 +182,9 @@ def _refuse_target(options: Options) -> None:
         raise UsageError(f"{file} is a folder")
     if not file.absolute().parent.is_dir():
         raise UsageError(f"the folder of {file} does not exist")
-    if file.exists() and not options.force:
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is no regular file")
+    if os.path.lexists(file) and not options.force:
         raise UsageError(f"{file} is there already", hint="--force replaces it")
 
 

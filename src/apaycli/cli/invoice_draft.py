@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from apaycli.core.model import Invoice, LabeledPrice, Product
 
 _WHOLE = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_EXPIRES_DAYS_MAX = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _chats(options: Options) -> list[str]:
             chat_id = parse_chat(text)
         except ValueError as error:
             raise UsageError(f"--to {show(text, 60)!r}: {error}") from None
-        if chat_id in chats:
+        if chat_id.lower() in (chat.lower() for chat in chats):  # Telegram's names know no case
             raise UsageError(f"--to {chat_id} is given twice")
         chats.append(chat_id)
     return chats
@@ -177,6 +178,16 @@ def _expires_seconds(options: Options) -> int:
     from apaycli.config_values import BadValue, parse_duration
 
     try:
-        return parse_duration(options.expires)
+        seconds = parse_duration(options.expires)
     except BadValue as bad:
         raise UsageError(f"--expires {bad}") from None
+    if seconds > _EXPIRES_DAYS_MAX * 86_400:
+        raise UsageError(f"--expires takes at most {_EXPIRES_DAYS_MAX}d")
+    return seconds
+
+
+def check_thread(thread: int | None) -> int | None:
+    """A forum topic's id (Bot API `message_thread_id`)."""
+    if thread is not None and not 0 < thread < 2**31:
+        raise UsageError("--thread takes a topic's id: a positive number")
+    return thread

@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from apaycli.cli.status_line import StatusLine
     from apaycli.core.decide import Shop
+    from apaycli.listen.events import Event
     from apaycli.listen.listener import Listener, StockNews
     from apaycli.store.protocol import Store
 
@@ -95,6 +96,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> N
     from apaycli.botapi.client import AsyncBotApi
     from apaycli.botapi.http_aiohttp import AiohttpHttp
     from apaycli.cli.listen_output import Renderer
+    from apaycli.cli.output import close_broken_pipe
     from apaycli.cli.status_line import StatusLine
     from apaycli.listen.listener import Listener, Setting
     from apaycli.listen.writer import ThreadWriter
@@ -113,7 +115,20 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> N
         midnight=_midnight if status.watched else None,
     )
     renderer = Renderer(env.output, status)
-    listener = Listener(api, store, writer, shop, setting, env.clock, renderer, new_ids, random.Random())  # noqa: S311 - jitter
+
+    def show(event: "Event") -> None:
+        try:
+            renderer(event)
+        except BrokenPipeError:
+            # Whoever read our output has gone: stop, politely. What is on its way to buyers still arrives.
+            close_broken_pipe()
+            listener.stop()
+        except OSError as error:
+            # A full disk behind `>> events.jsonl` must not close the shop.
+            with suppress(OSError):
+                env.output.say(f"apay: the output cannot be written: {error.strerror}")
+
+    listener = Listener(api, store, writer, shop, setting, env.clock, show, new_ids, random.Random())  # noqa: S311 - jitter
     try:
         with _stopped_by_signals(listener, env, status):
             await listener.run()
@@ -161,12 +176,14 @@ def _stopped_by_signals(listener: "Listener", env: Env, status: "StatusLine") ->
     def stop(number: int, _frame: object) -> None:
         nonlocal asked
         if asked:
-            sys.stdout.flush()
+            with suppress(OSError):
+                sys.stdout.flush()
             os._exit(128 + number)
         asked = True
-        status.clear()
-        env.output.say("apay: stopping; a second signal stops at once")
         loop.call_soon_threadsafe(listener.stop)
+        with suppress(OSError):
+            status.clear()
+            env.output.say("apay: stopping; a second signal stops at once")
 
     import asyncio
 

@@ -14,7 +14,7 @@ from apaycli.clock import render_instant
 from apaycli.core.model import Flag, Invoice, User
 from apaycli.listen import events
 from apaycli.money import render_money
-from apaycli.text import json_text, show
+from apaycli.text import json_text, redact, show
 
 _FLAG_MEANING = {
     Flag.LATE: "paid after its reservation expired; units were there",
@@ -214,5 +214,9 @@ def document(event: events.Event) -> dict[str, Any]:
                 "sku": reservation.sku,
                 "quantity": reservation.quantity,
             }
+        case events.Trouble(_, message, hint, seconds):
+            return head | {"message": redact(message), "hint": hint, "next_try_seconds": seconds}
+        case events.Replied(_, method, error):
+            return head | {"method": method, "error": error and redact(error)}
     fields = {name: getattr(event, name) for name in (f.name for f in dataclasses.fields(event)) if name != "at"}
     return head | fields

@@ -6,6 +6,7 @@ options behind its own. So `--json`, `-q` and the others stand in every `--help`
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,8 +33,14 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 # Options that may also stand before the command, and whether a value follows.
 LEADING = {
     "--config": True, "--live": False, "--json": False, "--quiet": False, "-q": False, "--verbose": False,
-    "-v": False, "--color": True, "--no-input": False, "--debug": False,
+    "-v": False, "-vv": False, "--color": True, "--no-input": False, "--debug": False,
 }  # fmt: skip
+
+
+def _merged(before: Common, given: dict[str, Any]) -> Common:
+    """What was said before a subcommand holds for it, too: `apay stock --live count` must not count the test stock."""
+    unsaid = Common()
+    return replace(before, **{name: value for name, value in given.items() if value != getattr(unsaid, name)})
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -42,7 +49,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
     def run(ctx: typer.Context, **values: Any) -> None:
         env: Env = ctx.obj
-        env.common = Common(**{name: values.pop(name) for name in _COMMON})
+        env.common = _merged(env.common, {name: values.pop(name) for name in _COMMON})
         if env.common.color not in {"auto", "always", "never"}:
             raise typer.BadParameter("takes auto, always or never", param_hint="--color")
         if ctx.invoked_subcommand is None:

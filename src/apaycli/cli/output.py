@@ -115,7 +115,12 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        console = Console(file=self.stdout, highlight=False, markup=False, no_color=not self.colored(self.stdout))
+        console = Console(
+            file=self.stdout,
+            highlight=False,
+            markup=False,
+            color_system="standard" if self.colored(self.stdout) else None,  # rich's no_color would leave bold
+        )
         table = Table(box=None, pad_edge=False, header_style="bold")
         for header in headers:
             table.add_column(header)

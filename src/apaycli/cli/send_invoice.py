@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apaycli.cli.env import Env
-from apaycli.cli.invoice_draft import Options, build_invoices
+from apaycli.cli.invoice_draft import Options, build_invoices, check_thread
 from apaycli.cli.options import command
 from apaycli.errors import ApayError, TelegramError, UsageError
 
@@ -67,12 +67,12 @@ def run(options: Options, env: Env) -> None:
     from apaycli.sending import send_all
 
     invoices = build_invoices(options, env)
-    delivery = methods.Delivery(options.thread, options.silent, options.protect)
+    delivery = methods.Delivery(check_thread(options.thread), options.silent, options.protect)
     provider_token = env.config.provider_token(env.mode)
     _refuse_problems(invoices[0], env)
     if options.dry_run:
-        for invoice in invoices:
-            env.output.document(_request(methods.send_invoice(invoice, provider_token, delivery)))
+        requests = [_request(methods.send_invoice(invoice, provider_token, delivery)) for invoice in invoices]
+        env.output.document(requests[0] if len(requests) == 1 else requests)
         return
     api, store = env.open_api(), env.open_store()
     try:
@@ -107,12 +107,14 @@ def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, 
 
     first = invoices[0]
     env.output.say(f"apay: {first.title}: {render_money_in_words(first.total_amount, first.currency)}")
-    env.output.say(f"apay: {_who_can_pay(first)}")
+    for line in _who_can_pay(invoices):
+        env.output.say(f"apay: {line}")
     product = env.stock.products.get(first.sku) if first.sku else None
     available = stock_level(product, *counts.get(product.sku, (0, 0))).available if product else None
     if available is None:
         return
-    uses = None if first.uses_max is None else first.uses_max * len(invoices)
+    limits = [invoice.uses_max for invoice in invoices]
+    uses = None if None in limits else sum(limit or 0 for limit in limits)
     if available < first.quantity:
         env.output.warn(f"{first.sku} is sold out: buyers who press Pay are declined")
     elif uses is None or uses * first.quantity > available:
@@ -121,11 +123,17 @@ def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, 
         )
 
 
-def _who_can_pay(invoice: "Invoice") -> str:
-    who = f"user {invoice.buyer_id} alone can pay" if invoice.buyer_id else "anybody who sees it can pay"
-    often = "as often as the stock lasts" if invoice.uses_max is None else f"{invoice.uses_max} time(s) in all"
-    copies = "carry a Pay button" if invoice.forwarding == "pay-button" else "lead to the bot"
-    return f"{who}, {often}; forwarded copies {copies}"
+def _who_can_pay(invoices: "list[Invoice]") -> list[str]:
+    """One sentence for all, or one for each kind of chat: a channel's button travels further than a user's."""
+    chats: dict[str, list[str]] = {}
+    for invoice in invoices:
+        who = f"user {invoice.buyer_id} alone can pay" if invoice.buyer_id else "anybody who sees it can pay"
+        often = "as often as the stock lasts" if invoice.uses_max is None else f"{invoice.uses_max} time(s) in all"
+        copies = "carry a Pay button" if invoice.forwarding == "pay-button" else "lead to the bot"
+        chats.setdefault(f"{who}, {often}; forwarded copies {copies}", []).append(invoice.chat_id)
+    if len(chats) == 1:
+        return list(chats)
+    return [f"{', '.join(names)}: {sentence}" for sentence, names in chats.items()]
 
 
 def _request(params: dict[str, Any]) -> dict[str, Any]:

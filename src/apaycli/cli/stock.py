@@ -49,7 +49,12 @@ def stock(env: Env) -> None:
 @app.command("check")
 @command
 def check(env: Env) -> None:
-    """Read the stock file and name every problem."""
+    """Read the stock file and name every problem.
+
+    Example:
+
+      apay stock check
+    """
     count, path = len(env.stock.products), env.config.stock_file
     if env.output.as_json:
         env.output.document({"file": str(path), "products": count, "warnings": list(env.stock.warnings)})
@@ -65,7 +70,12 @@ def add(
     units: Annotated[int, typer.Argument(help="How many more are offered.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written.")] = False,
 ) -> None:
-    """Delivered some more: add them to the number of units offered."""
+    """Delivered some more: add them to the number of units offered.
+
+    Example:
+
+      apay stock add rubber-duck 5
+    """
     product = _limited_product(env, sku)
     _check_units(units, least=1)
     _set(env, product, (product.stock or 0) + units, dry_run=dry_run)
@@ -79,7 +89,12 @@ def count(
     units: Annotated[int, typer.Argument(help="How many lie on the shelf.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written.")] = False,
 ) -> None:
-    """Counted the shelf: set the number offered to what is there + sold + held."""
+    """Counted the shelf: set the number offered to what is there + sold + held.
+
+    Example:
+
+      apay stock count rubber-duck 12 --live
+    """
     from apaycli.core.stock import stock_after_count
 
     product = _product(env, sku)

@@ -73,7 +73,8 @@ def reply_to_command(command: Command, shop: Shop, counts: StockCounts) -> Effec
         case "terms":
             text = shop.terms_text or _NO_TERMS
         case "support" | "paysupport":
-            text = f"{shop.support_text or _NO_SUPPORT}\n\n{TELEGRAM_CANNOT_HELP}"
+            ending = f"\n\n{TELEGRAM_CANNOT_HELP}"
+            text = (shop.support_text or _NO_SUPPORT)[: MESSAGE_CHARACTERS_MAX - len(ending)] + ending
         case _:
             return None
     return SendText(command.chat_id, text[:MESSAGE_CHARACTERS_MAX])

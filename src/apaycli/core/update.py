@@ -6,8 +6,8 @@ then checked strictly. It must never raise for bytes from the network, and never
 
 Two ways to find the elements. First by brackets, outside of strings. Where an element's own brackets or
 quotes are broken, by the server's habit of writing `{"update_id":N,` and a raw line feed at the head of each
-update: a raw line feed cannot occur inside a JSON string (Bot API server source). Fewer elements than heads
-means that a lost quote has hidden whole updates inside a string.
+update: a raw line feed cannot occur inside a JSON string (Bot API server source). So a head inside an element
+means that a lost quote or bracket has swallowed whole updates.
 """
 
 import itertools
@@ -41,9 +41,9 @@ def split_updates(body: bytes) -> list[bytes] | None:
         return None
     elements = _split_by_brackets(body, start.end())
     heads = [match.start() for match in _HEAD.finditer(body, start.end())]
-    if elements is None or len(elements) < len(heads):
-        return _split_by_heads(body, start.end(), heads)
-    return elements
+    if elements is not None and sum(_HEAD.match(element) is not None for element in elements) == len(heads):
+        return elements
+    return _split_by_heads(body, start.end(), heads)
 
 
 def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:

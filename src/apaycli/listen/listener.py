@@ -82,9 +82,10 @@ class Listener:
         self._results: list[AnswerResult] = []
         self._results_waiting = asyncio.Event()
         self._declined_unrecorded: set[str] = set()
-        self._last_contact = float("-inf")
         self._last_contact_at: int | None = None
+        self._contact_waiting = asyncio.Event()
         self._run_id = 0
+        self._ended_by: LedgerError | None = None
 
     def stop(self) -> None:
         """Take nothing more, finish what was begun. May be called from a signal handler."""
@@ -107,17 +108,20 @@ class Listener:
         )
         await self._recover(sender)
         beside = [
-            tasks.create_task(self._every(_EXPIRY_SECONDS, self._expire)),
+            tasks.create_task(self._or_end(self._every(_EXPIRY_SECONDS, self._expire))),
             tasks.create_task(self._every(_STOCK_SECONDS, lambda: self._read_stock(processor))),
-            tasks.create_task(self._record_results()),
+            tasks.create_task(self._or_end(self._record_results())),
+            tasks.create_task(self._or_end(self._record_contacts())),
         ]
         if self._setting.midnight is not None:
-            beside.append(tasks.create_task(self._every(_STANDING_SECONDS, self._tell_standing)))
+            beside.append(tasks.create_task(self._or_end(self._every(_STANDING_SECONDS, self._tell_standing))))
         taking = tasks.create_task(self._take(poller, processor, sender))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         await _cancelled(taking, stopping)
         await sender.drain(_DRAIN_SECONDS_MAX)
+        if self._ended_by is not None:
+            raise self._ended_by
         await _cancelled(*beside)
         await self._flush_results()
         await self._writer.run(self._record_stop)
@@ -142,7 +146,7 @@ class Listener:
                 if isinstance(failure, Refused) and failure.retry_after is None:
                     raise
                 failures += 1
-                seconds = getattr(failure, "retry_after", None) or backoff_seconds(failures, self._chance)
+                seconds = max(getattr(failure, "retry_after", None) or 0, backoff_seconds(failures, self._chance))
                 self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))
                 await self._sleep(seconds)
 
@@ -169,6 +173,8 @@ class Listener:
 
     def _record_stop(self) -> None:
         with self._store.transaction() as tx:
+            if self._last_contact_at is not None:
+                tx.record_contact(self._run_id, self._last_contact_at)
             tx.stop_run(self._run_id, self._clock.now())
 
     # -- taking updates ------------------------------------------------------------------------------------------
@@ -177,10 +183,11 @@ class Listener:
         processor.bot_username = await self._connect(poller)
         ready = False
         async for raws in poller.batches(once=self._setting.once):
+            self._last_contact_at = self._clock.now()
+            self._contact_waiting.set()
             if not ready:
                 ready = True
                 self._emit(events.Ready(self._clock.now(), processor.bot_username))
-            await self._record_contact()
             if raws:
                 batch = processor.parse(raws)
                 arrived = self._clock.monotonic()
@@ -231,18 +238,6 @@ class Listener:
                 counted_from = max(arrived, self._clock.monotonic() - ANSWER_SECONDS_MAX + _REFUSAL_SECONDS)
                 sender.send(Answer(query, refusal, None, fresh=False), counted_from)
 
-    async def _record_contact(self) -> None:
-        self._last_contact_at = self._clock.now()
-        if self._clock.monotonic() - self._last_contact < _CONTACT_SECONDS:
-            return
-        self._last_contact = self._clock.monotonic()
-
-        def record() -> None:
-            with self._store.transaction() as tx:
-                tx.record_contact(self._run_id, self._clock.now())
-
-        await self._writer.run(record)
-
     # -- beside it -----------------------------------------------------------------------------------------------
 
     def _note_result(self, result: AnswerResult) -> None:
@@ -266,6 +261,18 @@ class Listener:
                 tx.record_answers(results)
 
         await self._writer.run(record)
+
+    async def _record_contacts(self) -> None:
+        """When Telegram was last heard. Beside the poll: a buyer's query must not wait for this."""
+        while True:
+            await self._contact_waiting.wait()
+            self._contact_waiting.clear()
+            await self._writer.run(self._record_contact)
+            await self._sleep(_CONTACT_SECONDS)
+
+    def _record_contact(self) -> None:
+        with self._store.transaction() as tx:
+            tx.record_contact(self._run_id, self._last_contact_at or self._clock.now())
 
     async def _expire(self) -> None:
         now = self._clock.now()
@@ -294,6 +301,15 @@ class Listener:
         takings, held = await self._writer.run(lambda: self._store.standing(self._shop.mode, midnight))
         self._emit(events.Standing(self._clock.now(), self._last_contact_at, takings, held))
 
+    async def _or_end(self, work: Awaitable[None]) -> None:
+        """Work beside the path of updates. Where the ledger fails it, the run ends, in order: a query that was
+        taken is still answered."""
+        try:
+            await work
+        except LedgerError as error:
+            self._ended_by = self._ended_by or error
+            self._stopping.set()
+
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await self._sleep(seconds)
@@ -304,13 +320,15 @@ class Listener:
 
 
 async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """Await `work` to its end even when we are cancelled meanwhile; the cancellation follows it."""
+    """Await `work` to its end even when we are cancelled meanwhile; its error or the cancellation follows it."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         if not task.done():
             await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error from None
         raise
 
 

@@ -6,11 +6,12 @@ holds it. The lock belongs to the process: it is gone with it, also after kill -
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from apaycli.config import state_folder
 from apaycli.errors import AnotherListener, LedgerError
+from apaycli.text import show
 
 
 @contextmanager
@@ -19,29 +20,30 @@ def listener_lock(bot_id: int, environ: Mapping[str, str]) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = state_folder(environ)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerError(f"the state folder {folder} cannot be made: {error.strerror}") from error
     holder = folder / f"listener-{bot_id}.pid"
     lock = FileLock(folder / f"listener-{bot_id}.lock", mode=0o600)
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise AnotherListener(
             f"another apay listen is running for this bot (pid {_holder(holder)})",
             hint="stop it first; one bot has one listener",
         ) from None
+    except OSError as error:
+        raise LedgerError(f"the state folder {folder} cannot be used: {error.strerror}") from error
     try:
-        holder.write_text(str(os.getpid()), "ascii")
+        with suppress(OSError):  # the lock counts; the pid is for whoever wonders
+            holder.write_text(str(os.getpid()), "ascii")
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
 def _holder(path: Path) -> str:
     try:
-        return path.read_text("ascii").strip()[:20] or "unknown"
+        return show(path.read_text("ascii", "replace").strip(), 20) or "unknown"
     except OSError:
         return "unknown"

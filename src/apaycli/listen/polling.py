@@ -10,6 +10,7 @@ it still has. There is no offset of our own to keep, and none that could filter.
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.botapi.methods import get_updates
@@ -27,8 +28,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 def backoff_seconds(attempt: int, chance: random.Random) -> float:
-    """0.5, 1, 2 ... 30 seconds, each by half at random: many clients must not come back at once."""
-    return float(min(_BACKOFF_SECONDS_MAX, 0.5 * 2 ** min(attempt, 10)) * chance.uniform(0.5, 1.0))
+    """1, 2, 4 ... 30 seconds, each by up to a quarter less at random: many clients must not come back at once."""
+    return float(min(_BACKOFF_SECONDS_MAX, 0.5 * 2 ** min(attempt, 10)) * chance.uniform(0.75, 1.0))
 
 
 class Poller:
@@ -53,7 +54,7 @@ class Poller:
         self.offset: int | None = None
 
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
-        """Every good reply's updates, an empty list too. `once`: up to the first empty one."""
+        """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
         failures = 0
         timeout_seconds = 0  # the first poll comes back at once: only then is it certain that we are heard
         while True:
@@ -70,10 +71,10 @@ class Poller:
             if self.offset == offset_sent:
                 # Nothing new to confirm: the old confirmation has arrived with this reply.
                 self.offset = None
+                if once:
+                    return
                 if raws:
                     await self._sleep(_CONFLICT_SECONDS)  # updates without an id: they come again at once
-            if once and not raws:
-                return
 
     async def _poll(self, timeout_seconds: int) -> list[bytes]:
         params = get_updates(self.offset, timeout_seconds, self._limit)
@@ -89,10 +90,11 @@ class Poller:
         seconds = backoff_seconds(failures, self._chance)
         if isinstance(failure, Refused):
             if failure.code == 409:
-                await self.refuse_webhook()
+                with suppress(Refused, OutcomeUnknown, NotSent):
+                    await self.refuse_webhook()
                 seconds = _CONFLICT_SECONDS + seconds
             elif failure.retry_after is not None:
-                seconds = failure.retry_after + self._chance.uniform(0, 1)
+                seconds = max(seconds, failure.retry_after + self._chance.uniform(0, 1))
             elif failure.code < 429:
                 seconds = max(seconds, _CONFLICT_SECONDS)
         self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))

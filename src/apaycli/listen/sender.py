@@ -96,7 +96,7 @@ class Sender:
             except Refused as refusal:
                 if refusal.retry_after is None or refusal.retry_after >= left:
                     return _refused(refusal, first_attempt=answer.fresh and attempt == 1)
-                await asyncio.sleep(refusal.retry_after)
+                await asyncio.sleep(max(refusal.retry_after, _PAUSE_SECONDS))
             except (OutcomeUnknown, NotSent):
                 await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
         return _Sent("failed")

@@ -7,8 +7,6 @@ never edited. Version 1 is `schema.sql`.
 import sqlite3
 from pathlib import Path
 
-from apaycli.errors import LedgerError
-
 SCHEMA_VERSION = 1
 
 
@@ -22,7 +20,6 @@ def migrate(db: sqlite3.Connection) -> None:
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            _refuse_other_programs_file(db)
             for statement in _statements(schema()):
                 db.execute(statement)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -30,15 +27,6 @@ def migrate(db: sqlite3.Connection) -> None:
     except BaseException:
         db.execute("ROLLBACK")
         raise
-
-
-def _refuse_other_programs_file(db: sqlite3.Connection) -> None:
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
-        path = db.execute("PRAGMA database_list").fetchone()[2]
-        raise LedgerError(
-            f"{path} is an SQLite file of another program", hint="[store] url names a file that apay itself creates"
-        )
 
 
 def _statements(script: str) -> list[str]:

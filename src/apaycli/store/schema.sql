@@ -4,7 +4,7 @@
 --   1  first release
 --
 -- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
--- currency beside them. Every table is STRICT, so that no float and no digit string slips into a number.
+-- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
 -- Facts about the ledger itself: bot_id.
 CREATE TABLE meta (

@@ -18,6 +18,7 @@ from pathlib import Path
 from apaycli.errors import ConfigError, LedgerError
 from apaycli.store.migrations import SCHEMA_VERSION, migrate
 from apaycli.store.protocol import Unrecordable
+from apaycli.store.sqlite_errors import FAILURES, REFUSALS, translated
 from apaycli.store.sqlite_reading import ReadingVerbs
 from apaycli.store.sqlite_receipts import ReceiptVerbs
 from apaycli.store.sqlite_sending import SendingVerbs
@@ -40,24 +41,12 @@ class SqliteTransaction(ReceiptVerbs, SendingVerbs):
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK TO one_update")
                 self.db.execute("RELEASE one_update")
-            if isinstance(error, _REFUSALS):
+            if isinstance(error, REFUSALS):
                 raise Unrecordable(str(error)) from error
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, FAILURES):
                 raise LedgerError(f"the ledger cannot be written: {error}") from error
             raise
         self.db.execute("RELEASE one_update")
-
-
-# What SQLite says about a value or a constraint; its other errors are about the file and the disk. The last two:
-# an integer beyond 64 bits, a lone surrogate.
-_REFUSALS = (
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    sqlite3.InterfaceError,
-    sqlite3.ProgrammingError,
-    OverflowError,
-    UnicodeError,
-)
 
 
 class SqliteStore(ReadingVerbs):
@@ -91,17 +80,6 @@ class SqliteStore(ReadingVerbs):
 
     def close(self) -> None:
         self.db.close()
-
-
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """SQLite's errors as one kind, at one border."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise LedgerError(
-            f"the ledger {path} cannot be used: {error}", hint="apay check-live --only ledger says more"
-        ) from error
 
 
 def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
@@ -168,12 +146,13 @@ def _refuse_unusable_path(path: Path, read_only: bool) -> None:
 def _filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
     """The kind of filesystem that holds `folder`, or "" where the system does not say."""
     try:
-        rows = [line.split(" ")[1:3] for line in mounts.read_text("utf-8", "replace").splitlines()]
+        rows = [line.split(" ") for line in mounts.read_text("utf-8", "replace").splitlines()]
     except OSError:
         return ""
     here = folder.resolve()
     # /proc/mounts writes a space as \040.
-    holding = [(len(where), kind) for where, kind in rows if here.is_relative_to(where.replace("\\040", " "))]
+    mounted = [(row[1].replace("\\040", " "), row[2]) for row in rows if len(row) > 2]
+    holding = [(len(where), kind) for where, kind in mounted if here.is_relative_to(where)]
     return max(holding, default=(0, ""))[1]
 
 
@@ -202,7 +181,13 @@ def _configure(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA mmap_size = 0")
+    # In this order: whoever migrates at this moment makes both appear at once.
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
+    if tables and version == 0:
+        raise LedgerError(
+            f"{path} is an SQLite file of another program", hint="[store] url names a file that apay itself creates"
+        )
     if version > SCHEMA_VERSION:
         raise LedgerError(
             f"the ledger {path} was written by a newer apay (version {version}; this one knows {SCHEMA_VERSION})",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
 from apaycli.store.protocol import LedgerCounts, ListenerRun, OpenAnswer
 from apaycli.store.sqlite_checkout import decision_of, one_row
+from apaycli.store.sqlite_errors import reading, translated
 
 _RECEIPT_COLUMNS = ", ".join(
     {
@@ -60,7 +61,9 @@ class ReadingVerbs:
     """Part of `SqliteStore`."""
 
     db: sqlite3.Connection
+    path: str
 
+    @reading
     def open_answers(self, decided_from: int) -> list[OpenAnswer]:
         cursor = self.db.cursor()
         cursor.row_factory = sqlite3.Row
@@ -74,22 +77,25 @@ class ReadingVerbs:
             for row in rows
         ]
 
+    @reading
     def reservations_due(self, now: int) -> int:
         sql = "SELECT count(*) FROM reservations WHERE state = 'pending' AND expires_at <= ?"
         return self._number(sql, now)
 
+    @reading
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         return stock_counts(self.db, mode)
 
     def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:
         conditions, parameters = _conditions(which)
-        cursor = self.db.execute(
+        sql = (
             f"SELECT {_RECEIPT_COLUMNS} FROM receipts LEFT JOIN order_info USING (receipt_id)"  # noqa: S608
-            f" {conditions} ORDER BY paid_at, receipt_id",
-            parameters,
+            f" {conditions} ORDER BY paid_at, receipt_id"
         )
-        return map(ReceiptRow._make, cursor)
+        with translated(self.path):
+            yield from map(ReceiptRow._make, self.db.execute(sql, parameters))
 
+    @reading
     def last_run(self) -> ListenerRun | None:
         row = one_row(
             self.db,
@@ -98,6 +104,7 @@ class ReadingVerbs:
         )
         return ListenerRun(*row) if row else None
 
+    @reading
     def counts(self, mode: Mode) -> LedgerCounts:
         slowest = self.db.execute(
             "SELECT max(answer_milliseconds) FROM decisions WHERE answer_outcome = 'sent'"
@@ -118,6 +125,7 @@ class ReadingVerbs:
     def _number(self, sql: str, *parameters: object) -> int:
         return int(self.db.execute(sql, parameters).fetchone()[0])
 
+    @reading
     def standing(self, mode: Mode, paid_from: int) -> tuple[dict[str, int], int]:
         rows = self.db.execute(
             "SELECT currency, sum(total_amount) FROM receipts WHERE +mode = ? AND paid_at >= ?"
@@ -126,9 +134,11 @@ class ReadingVerbs:
         )
         return dict(rows.fetchall()), self._number("SELECT coalesce(sum(held), 0) FROM stock WHERE mode = ?", mode)
 
+    @reading
     def attestations(self) -> dict[str, int]:
         return dict(self.db.execute("SELECT name, attested_at FROM attestations").fetchall())
 
+    @reading
     def integrity_problems(self) -> list[str]:
         problems = [text for (text,) in self.db.execute("PRAGMA quick_check") if text != "ok"]
         if self.db.execute("PRAGMA foreign_key_check").fetchone():

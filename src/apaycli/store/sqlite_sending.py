@@ -25,7 +25,7 @@ class SendingVerbs:
         rows = self.db.cursor()
         rows.row_factory = sqlite3.Row
         rows.execute(
-            "SELECT * FROM invoices WHERE chat_id = ? AND mode = ? AND sku = ? AND cancelled_at IS NULL"
+            "SELECT * FROM invoices WHERE chat_id = ? AND mode = ? AND sku IS ? AND cancelled_at IS NULL"
             " ORDER BY created_at DESC LIMIT 1",
             (like.chat_id, like.mode, like.sku),
         )

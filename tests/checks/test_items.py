@@ -1,0 +1,305 @@
+"""The live checklist: one passing and one failing example of each line, and nothing passes unseen."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from apaycli.checks.items import ATTESTABLE, ATTESTED_DAYS_MAX, CHECKS
+from apaycli.checks.model import Finding, LedgerFacts, LiveFacts, TelegramFacts, Webhook
+from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
+from apaycli.store.protocol import LedgerCounts, ListenerRun
+
+NOW = 1_767_261_600_000
+DAY = 86_400_000
+TERMS = "You get what you paid for, or your money back. " * 6
+SUPPORT = "Write to @myshop_help."
+
+COUNTS = LedgerCounts(
+    receipts=7,
+    receipts_flagged=0,
+    reservations_pending=0,
+    units_held=0,
+    dead_letters=0,
+    dead_letters_with_payment=0,
+    conflicts=0,
+    answers_slowest_milliseconds=40,
+)
+RUN = ListenerRun(pid=4711, mode="live", started_at=NOW - DAY, last_contact_at=NOW - 5_000, stopped_at=None)
+GOOD = LiveFacts(
+    now=NOW,
+    mode="live",
+    telegram=TelegramFacts(
+        bot_id=123,
+        bot_username="shop_bot",
+        webhook=Webhook("", 0, ("message", "pre_checkout_query"), ""),
+        commands=frozenset({"terms", "support"}),
+        clock_offset_seconds=1,
+    ),
+    ledger=LedgerFacts(
+        counts=COUNTS,
+        last_run=RUN,
+        attestations=dict.fromkeys(ATTESTABLE, NOW - DAY),
+        free_bytes=10**9,
+        sqlite_version=(3, 51, 3),
+    ),
+    bot_token_error=None,
+    configured_bot_id=123,
+    provider_token_error=None,
+    provider_token_word="LIVE",
+    stock_problems=(),
+    stock_warnings=(),
+    products=3,
+    open_files=(),
+    in_version_control=False,
+    terms_text=TERMS,
+    terms_version="1",
+    support_text=SUPPORT,
+    terms_reply=TERMS,
+    support_reply=f"{SUPPORT}\n\n{TELEGRAM_CANNOT_HELP}",
+)
+
+
+def with_telegram(**changes: Any) -> LiveFacts:
+    assert GOOD.telegram is not None
+    return replace(GOOD, telegram=replace(GOOD.telegram, **changes))
+
+
+def with_webhook(**changes: Any) -> LiveFacts:
+    return with_telegram(webhook=replace(Webhook("", 0, None, ""), **changes))
+
+
+def with_ledger(**changes: Any) -> LiveFacts:
+    return replace(GOOD, ledger=replace(GOOD.ledger, **changes))
+
+
+def with_counts(**changes: Any) -> LiveFacts:
+    return with_ledger(counts=replace(COUNTS, **changes))
+
+
+def with_run(**changes: Any) -> LiveFacts:
+    return with_ledger(last_run=replace(RUN, **changes))
+
+
+def unstated(name: str) -> LiveFacts:
+    stated = {other: at for other, at in dict.fromkeys(ATTESTABLE, NOW).items() if other != name}
+    return with_ledger(attestations=stated)
+
+
+NO_TOKEN = replace(GOOD, bot_token_error="there is no bot token", telegram=None)
+UNREACHED = with_telegram(error="Telegram cannot be reached")
+OFFLINE = replace(GOOD, telegram=None)
+
+# Per name: facts, outcome, and words of what is seen or what to do.
+BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
+    "two-step": [(unstated("two-step"), "manual", "--attest two-step")],
+    "disputes": [(unstated("disputes"), "manual", "--attest disputes")],
+    "terms": [
+        (replace(GOOD, terms_text=None), "fail", "set [terms] text_file"),
+        (replace(GOOD, terms_reply=TERMS[:50]), "fail", "shorten it"),
+    ],
+    "terms-clear": [
+        (replace(GOOD, terms_text="Be nice."), "fail", "the terms have 8 characters"),
+        (replace(GOOD, terms_text=None), "fail", "the terms have 0 characters"),
+        (unstated("terms-clear"), "manual", "--attest terms-clear"),
+    ],
+    "terms-confirmed": [(unstated("terms-confirmed"), "manual", "--attest terms-confirmed")],
+    "support": [
+        (replace(GOOD, support_text=None), "fail", "set [support] text"),
+        (replace(GOOD, support_reply="Hello"), "fail", "does not contain the contact"),
+    ],
+    "telegram-cannot-help": [(replace(GOOD, support_reply=SUPPORT), "fail", "does not say that Telegram cannot help")],
+    "stable-server": [(unstated("stable-server"), "manual", "--attest stable-server")],
+    "backups": [(unstated("backups"), "manual", "--attest backups")],
+    "physical-goods": [(unstated("physical-goods"), "manual", "--attest physical-goods")],
+    "bot": [
+        (with_telegram(bot_id=124), "fail", "Telegram says bot 124, the token says 123"),
+        (NO_TOKEN, "fail", "there is no bot token"),
+        (UNREACHED, "fail", "Telegram cannot be reached"),
+        (OFFLINE, "manual", "run it again without --offline"),
+    ],
+    "provider-token": [
+        (replace(GOOD, mode="test"), "fail", "run apay check-live --live"),
+        (replace(GOOD, provider_token_error="there is no live provider token"), "fail", "Connect Paykassma Live"),
+        (replace(GOOD, provider_token_word=None), "warn", "does not say :LIVE:"),
+    ],
+    "webhook": [
+        (with_webhook(url="https://evil.example/hook"), "fail", "https://evil.example/hook"),
+        (with_webhook(url="https://evil.example/hook"), "fail", "/revoke the token"),
+        (UNREACHED, "fail", "Telegram cannot be reached"),
+        (OFFLINE, "manual", "--offline"),
+    ],
+    "pending": [
+        (with_webhook(pending_update_count=11), "warn", "11 updates wait"),
+        (with_webhook(pending_update_count=1_001), "fail", "after 24 h receipts are lost"),
+        (OFFLINE, "manual", "--offline"),
+    ],
+    "allowed-updates": [
+        (with_webhook(allowed_updates=("message",)), "fail", "does not send pre_checkout_query"),
+        (with_webhook(allowed_updates=("pre_checkout_query",)), "fail", "does not send message:"),
+        (with_webhook(allowed_updates=()), "fail", "message and pre_checkout_query"),
+        (OFFLINE, "manual", "--offline"),
+    ],
+    "commands": [
+        (with_telegram(commands=frozenset({"terms"})), "fail", "/support not in the bot's menu"),
+        (with_telegram(commands=frozenset()), "fail", "/terms and /support not in"),
+        (OFFLINE, "manual", "--offline"),
+    ],
+    "stock-file": [
+        (replace(GOOD, stock_problems=("stock.toml: bad", "stock.toml: worse")), "fail", "bad; stock.toml: worse"),
+        (replace(GOOD, stock_warnings=("odd price",)), "warn", "odd price"),
+    ],
+    "secrets": [
+        (replace(GOOD, open_files=("/shop/bot-token",)), "fail", "others can read /shop/bot-token"),
+        (replace(GOOD, in_version_control=True), "warn", "version-controlled"),
+        (replace(GOOD, open_files=None), "manual", "look at the permissions yourself"),
+    ],
+    "ledger": [
+        (with_ledger(error="there is no ledger"), "fail", "there is no ledger"),
+        (with_ledger(problems=("units sold differ",)), "fail", "units sold differ"),
+        (with_counts(dead_letters_with_payment=1), "fail", "1 unreadable update(s) mention a payment"),
+        (with_counts(conflicts=2), "fail", "2 payment(s) contradict"),
+        (with_ledger(counts=None), "manual", "not looked at"),
+    ],
+    "clock": [
+        (with_telegram(clock_offset_seconds=31), "fail", "31 s off"),
+        (with_telegram(clock_offset_seconds=-31), "fail", "-31 s off"),
+        (with_telegram(clock_offset_seconds=None), "manual", "did not tell its time"),
+        (OFFLINE, "manual", "--offline"),
+    ],
+    "disk": [
+        (with_ledger(free_bytes=100 * 1024 * 1024 - 1), "fail", "99 MiB free"),
+        (with_ledger(free_bytes=None), "manual", "look at the disk yourself"),
+    ],
+    "listener": [
+        (with_ledger(last_run=None), "fail", "has never run"),
+        (with_ledger(last_run=None, error="the ledger is damaged"), "fail", "the ledger is damaged"),
+        (with_run(stopped_at=NOW - 1), "fail", "the listener was stopped"),
+        (with_run(last_contact_at=None), "fail", "no contact"),
+        (with_run(last_contact_at=NOW - 120_001), "fail", "no contact for more than two minutes"),
+        (with_run(mode="test"), "fail", "the listener runs in test mode"),
+    ],
+    "answers": [
+        (with_counts(answers_slowest_milliseconds=None), "manual", "pay one test invoice"),
+        (with_counts(answers_slowest_milliseconds=3_001), "warn", "the slowest answer took 3001 ms"),
+        (with_ledger(counts=None), "manual", "no pre-checkout was answered yet"),
+    ],
+}
+STILL_GOOD: list[tuple[str, LiveFacts]] = [
+    ("allowed-updates", with_webhook(allowed_updates=None)),
+    ("pending", with_webhook(pending_update_count=10)),
+    ("clock", with_telegram(clock_offset_seconds=-30)),
+    ("disk", with_ledger(free_bytes=100 * 1024 * 1024)),
+    ("listener", with_run(last_contact_at=NOW - 120_000)),
+    ("answers", with_counts(answers_slowest_milliseconds=3_000)),
+    ("ledger", with_ledger(sqlite_version=(3, 40, 1))),
+    ("ledger", with_counts(dead_letters=5, receipts_flagged=2)),
+]
+
+
+def finding(name: str, facts: LiveFacts) -> Finding:
+    return dict(CHECKS)[name](facts)
+
+
+def test_every_check_has_its_examples() -> None:
+    assert list(BAD) == [name for name, _ in CHECKS]
+    assert len(dict(CHECKS)) == len(CHECKS)
+
+
+def test_apays_and_telegrams_own_lines_come_first_in_their_order() -> None:
+    assert [name for name, _ in CHECKS] == [
+        "two-step", "disputes", "terms", "terms-clear", "terms-confirmed", "support", "telegram-cannot-help",
+        "stable-server", "backups", "physical-goods", "bot", "provider-token", "webhook", "pending", "allowed-updates",
+        "commands", "stock-file", "secrets", "ledger", "clock", "disk", "listener", "answers",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name, _ in CHECKS])
+def test_each_check_passes_when_all_is_well_and_asks_for_nothing(name: str) -> None:
+    found = finding(name, GOOD)
+    assert (found.outcome, found.next_step) == ("pass", "")
+    assert found.seen
+
+
+@pytest.mark.parametrize(("name", "facts"), STILL_GOOD)
+def test_each_check_passes_up_to_its_limit(name: str, facts: LiveFacts) -> None:
+    assert finding(name, facts).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "outcome", "said"),
+    [(name, *example) for name, examples in BAD.items() for example in examples],
+    ids=[f"{name}-{number}" for name, examples in BAD.items() for number, _ in enumerate(examples)],
+)
+def test_each_check_finds_what_is_wrong_and_says_what_to_do(
+    name: str, facts: LiveFacts, outcome: str, said: str
+) -> None:
+    found = finding(name, facts)
+    assert found.outcome == outcome
+    assert said in f"{found.seen} {found.next_step}"
+    assert found.next_step
+    assert found.seen
+
+
+@pytest.mark.parametrize("name", ATTESTABLE)
+@pytest.mark.parametrize(
+    ("age", "outcome"),
+    [(0, "pass"), (ATTESTED_DAYS_MAX * DAY, "pass"), (ATTESTED_DAYS_MAX * DAY + 1, "manual"), (3650 * DAY, "manual")],
+)
+def test_a_statement_is_good_for_ninety_days(name: str, age: int, outcome: str) -> None:
+    found = finding(name, with_ledger(attestations={name: NOW - age}))
+    assert (found.outcome, found.seen_at) == (outcome, NOW - age)
+    assert ("more than 90 days ago" in found.seen) == (outcome == "manual")
+    assert found.next_step == ("" if outcome == "pass" else f"if it is so: apay check-live --attest {name}")
+
+
+def test_only_what_no_api_shows_can_be_stated() -> None:
+    stated = replace(UNSEEN, ledger=replace(UNSEEN.ledger, attestations=dict.fromkeys(dict(CHECKS), NOW)))
+    passed = [name for name, check in CHECKS if check(stated).outcome == "pass"]
+    assert passed == [name for name in ATTESTABLE if name != "terms-clear"]  # there are no terms to be clear
+
+
+def test_offline_says_so_and_passes_only_what_lies_here() -> None:
+    for name in ("bot", "webhook", "pending", "allowed-updates", "commands", "clock"):
+        found = finding(name, OFFLINE)
+        assert (found.outcome, found.seen) == ("manual", "not looked at (--offline)")
+    for name in ("terms", "support", "stock-file", "secrets", "ledger", "disk"):
+        assert finding(name, OFFLINE).outcome == "pass"
+
+
+UNSEEN = LiveFacts(
+    now=NOW,
+    mode="live",
+    telegram=None,
+    ledger=LedgerFacts(error="there is no ledger"),
+    bot_token_error=None,
+    configured_bot_id=None,
+    provider_token_error="there is no live provider token",
+    provider_token_word=None,
+    stock_problems=("stock.toml: No such file or directory",),
+    stock_warnings=(),
+    products=0,
+    open_files=None,
+    in_version_control=False,
+    terms_text=None,
+    terms_version=None,
+    support_text=None,
+    terms_reply="",
+    support_reply="",
+)
+
+
+@pytest.mark.parametrize("telegram", [None, TelegramFacts(error="no answer")])
+@pytest.mark.parametrize("token_error", [None, "there is no bot token"])
+def test_nothing_passes_that_was_not_seen(telegram: TelegramFacts | None, token_error: str | None) -> None:
+    facts = replace(UNSEEN, telegram=telegram, bot_token_error=token_error)
+    assert [name for name, check in CHECKS if check(facts).outcome in ("pass", "warn")] == []
+
+
+def test_every_fact_is_looked_at_by_some_example() -> None:
+    """Each field differs from the good facts in at least one bad example, save for what is only told."""
+    examples = [facts for all_of_one in BAD.values() for facts, _, _ in all_of_one]
+    told = {"now", "configured_bot_id", "products", "terms_version"}
+    for field in fields(LiveFacts):
+        if field.name not in told:
+            assert any(getattr(facts, field.name) != getattr(GOOD, field.name) for facts in examples), field.name

@@ -1,0 +1,170 @@
+"""`apay` as a process of its own: what it imports, pipes that close, and the endings a shell sees."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import apaycli
+from ledger_rows import receipt
+from shop import STOCK, Shop
+
+APAY = (sys.executable, "-m", "apaycli")
+HEAVY = "httpx rich.table rich.console sqlite_utils asyncio aiohttp pydantic tomlkit anyio msgspec filelock".split()
+
+
+def run_python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+def environ_of(shop: Shop) -> dict[str, str]:
+    return shop.environ | {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"}
+
+
+def into_a_closed_pipe(environ: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run with a stdout that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.run(
+            [*APAY, *arguments], stdout=writing, stderr=subprocess.PIPE, env=environ, check=False, timeout=60
+        )
+    finally:
+        os.close(writing)
+
+
+def test_starting_imports_nothing_heavy() -> None:
+    loaded = run_python("import sys, apaycli.cli.app; print(*sys.modules)").split()
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.parametrize("arguments", [("config", "path"), ("stock", "--help"), ("send-invoice",), ("listen", "-h")])
+def test_a_command_that_needs_nothing_heavy_imports_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    code = (
+        "import sys; from apaycli.cli.app import main; from apaycli.cli.env import Env;"
+        f"main(sys.argv[1:], Env(environ={{'HOME': {str(tmp_path)!r}}})); print(*sys.modules)"
+    )
+    loaded = run_python(code, *arguments).split()
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("-V",), ("--version", "--json"), ("--json", "--version")])
+def test_the_version_is_told_without_the_command_line(arguments: tuple[str, ...]) -> None:
+    code = (
+        "import sys\nfrom apaycli.__main__ import main\n"
+        "try: main()\nexcept SystemExit as leaving: assert leaving.code == 0\n"
+        "assert 'typer' not in sys.modules and 'rich' not in sys.modules"
+    )
+    out = run_python(code, *arguments)
+    if "--json" in arguments:
+        assert json.loads(out)["apay"] == apaycli.__version__
+        assert set(json.loads(out)) == {"apay", "python", "sqlite", "ledger_schema"}
+    else:
+        assert out == f"apay {apaycli.__version__}\n"
+
+
+@pytest.fixture
+def full_shop(shop: Shop) -> Shop:
+    """With more receipts than a pipe or a buffer holds."""
+    with shop.store() as store, store.transaction() as tx:
+        for number in range(600):
+            tx.record_receipt(receipt(number), number, b"{}", shop.clock.now())
+    return shop
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("stock",), ("stock", "--json"), ("export",), ("export", "--jsonl"), ("export", "--json"), ("config", "show"),
+     ("--help",), ("stock", "--help"), ("check-live", "--offline", "--only", "stock-file")],
+)  # fmt: skip
+def test_a_reader_who_has_seen_enough_is_no_failure(full_shop: Shop, arguments: tuple[str, ...]) -> None:
+    ended = into_a_closed_pipe(environ_of(full_shop), *arguments)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_head_gets_its_lines(full_shop: Shop) -> None:
+    with subprocess.Popen([*APAY, "export"], stdout=subprocess.PIPE, env=environ_of(full_shop)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"receipt_id,mode,")
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+
+
+def test_a_terminal_that_knows_few_letters_gets_the_rest_replaced(shop: Shop) -> None:
+    shop.write_stock(STOCK.replace("Rubber duck", "Ente ৳ ✓ soʻm"))
+    environ = environ_of(shop) | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
+    ended = subprocess.run([*APAY, "stock"], capture_output=True, env=environ, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(b"rubber-duck\tEnte ? ? so?m\t10\t")
+
+
+def test_the_books_are_utf_8_whatever_the_terminal_knows(full_shop: Shop) -> None:
+    environ = environ_of(full_shop) | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run([*APAY, "export"], capture_output=True, env=environ, check=False, timeout=60)
+    assert ended.returncode == 0
+    assert "রহিম" in ended.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [((), 2), (("stok",), 2), (("stock",), 0), (("export",), 9), (("check-live", "--offline"), 6)],
+)
+def test_the_shell_sees_the_exit_code(shop: Shop, arguments: tuple[str, ...], code: int) -> None:
+    ended = subprocess.run(
+        [*APAY, *arguments], capture_output=True, text=True, env=environ_of(shop), check=False, timeout=60
+    )
+    assert ended.returncode == code
+    assert bool(ended.stdout) == (code in (0, 6))
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def waiting(shop: Shop) -> Iterator["subprocess.Popen[str]"]:
+    """A command that waits at a question, on a terminal of its own."""
+    controller, terminal = os.openpty()
+    with shop.served():
+        environ = environ_of(shop) | {"APAY_LIVE_PROVIDER_TOKEN": shop.world.live_provider_token}
+        process = subprocess.Popen(
+            [*APAY, "send-invoice", "rubber-duck", "--to", "1001", "--live"],
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+            os.close(controller)
+            os.close(terminal)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=str,
+)
+def test_a_signal_at_a_question_ends_with_its_own_code(
+    waiting: "subprocess.Popen[str]", shop: Shop, number: signal.Signals, code: int
+) -> None:
+    assert waiting.stderr is not None
+    said = ""
+    while "[y/N]" not in said:
+        character = waiting.stderr.read(1)
+        assert character, said
+        said += character
+    waiting.send_signal(number)
+    out, err = waiting.communicate(timeout=60)
+    assert (waiting.returncode, out) == (code, "")
+    assert "Traceback" not in err
+    assert shop.requests("sendInvoice") == []

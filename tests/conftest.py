@@ -1,0 +1,29 @@
+"""Fixtures for the command line: a shop in a folder of its own, and signal handlers as they were."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shop import Shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, restored_signals: None) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    """`main` installs handlers for SIGTERM and SIGHUP; the next test must not inherit them."""
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    yield
+    for name, handler in before.items():
+        signal.signal(name, handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Longer campaigns are the same tests with larger numbers."""
+    parser.addoption("--seeds", type=int, default=100, help="how many stories the simulation plays")
+    parser.addoption("--seed", type=int, default=None, help="play this one story only")

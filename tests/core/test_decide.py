@@ -1,0 +1,288 @@
+"""Pre-checkout queries: facts in, decision out. Which rule declines, in which order, and what an accept holds."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from core_samples import ASHA, NOW, RAHIM, TTL_SECONDS, checkout_facts, invoice, product, query, reservation, shop
+
+from apaycli.core.decide import DECLINE_RULES, decide_pre_checkout, decline, refusal_releases
+from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.model import (
+    CheckoutFacts,
+    Decision,
+    DeclineReason,
+    Invoice,
+    LabeledPrice,
+    Product,
+    Reenter,
+    Reserve,
+    Tips,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that one decision looks at. As it stands, the query is accepted."""
+
+    query: PreCheckoutQuery
+    invoice: Invoice | None
+    facts: CheckoutFacts
+    product: Product | None
+
+    def decide(self) -> Decision:
+        products = (self.product,) if self.product else (product(sku="bear"),)
+        return decide_pre_checkout(self.query, replace(self.facts, invoice=self.invoice), shop(*products), NOW)
+
+    def having(self, *troubles: "Trouble") -> "Scene":
+        scene = self
+        for trouble in troubles:
+            scene = trouble(scene)
+        return scene
+
+
+Trouble = Callable[[Scene], Scene]
+GOOD = Scene(query(), invoice(), checkout_facts(), product())
+
+
+def _query(**changes: Any) -> Trouble:
+    return lambda scene: replace(scene, query=replace(scene.query, **changes))
+
+
+def _invoice(**changes: Any) -> Trouble:
+    return lambda scene: replace(scene, invoice=replace(scene.invoice, **changes) if scene.invoice else None)
+
+
+def _facts(**changes: Any) -> Trouble:
+    return lambda scene: replace(scene, facts=replace(scene.facts, **changes))
+
+
+def _product(**changes: Any) -> Trouble:
+    return lambda scene: replace(scene, product=replace(scene.product, **changes) if scene.product else None)
+
+
+def _both(*troubles: Trouble) -> Trouble:
+    return lambda scene: scene.having(*troubles)
+
+
+# One way for each reason to apply, alone; in the order of product.md, section 6.
+TROUBLES: dict[DeclineReason, Trouble] = {
+    DeclineReason.UNKNOWN_INVOICE: lambda scene: replace(scene, invoice=None),
+    DeclineReason.CANCELLED: _invoice(cancelled_at=NOW - 1),
+    DeclineReason.EXPIRED: _invoice(expires_at=NOW),
+    DeclineReason.CURRENCY_MISMATCH: _query(currency="BDT"),
+    DeclineReason.AMOUNT_MISMATCH: _query(total_amount=49899),
+    DeclineReason.OTHER_BUYER: _invoice(buyer_id=RAHIM.user_id),
+    DeclineReason.NOT_FOR_SALE: _product(paused=True),
+    DeclineReason.ALREADY_PAID: _both(_invoice(uses_max=1), _facts(uses_paid=1)),
+    DeclineReason.BEING_PAID: _both(_invoice(uses_max=1), _facts(uses_held=1)),
+    DeclineReason.BUYER_LIMIT: _both(_product(max_per_buyer=2), _facts(buyer_units=2)),
+    DeclineReason.SOLD_OUT: _facts(stock_sold=6, stock_held=4),
+    DeclineReason.UNAVAILABLE: _invoice(mode="live"),
+}
+
+
+def test_the_order_of_reasons_is_the_contract() -> None:
+    assert [str(reason) for reason in DeclineReason] == (
+        "unknown_invoice cancelled expired currency_mismatch amount_mismatch other_buyer terms_not_accepted "
+        "not_for_sale already_paid being_paid buyer_limit sold_out unavailable"
+    ).split()
+
+
+def test_rules_stand_in_the_order_of_the_reasons() -> None:
+    without_a_rule = {DeclineReason.UNKNOWN_INVOICE, DeclineReason.TERMS_NOT_ACCEPTED}
+    assert [reason for reason, _ in DECLINE_RULES] == [r for r in DeclineReason if r not in without_a_rule]
+    assert list(TROUBLES) == [r for r in DeclineReason if r is not DeclineReason.TERMS_NOT_ACCEPTED]
+
+
+def test_the_scene_without_trouble_is_accepted() -> None:
+    assert GOOD.decide().ok
+
+
+@pytest.mark.parametrize("reason", TROUBLES)
+def test_each_reason_declines_alone(reason: DeclineReason) -> None:
+    decision = GOOD.having(TROUBLES[reason]).decide()
+    assert (decision.ok, decision.reason, decision.effect) == (False, reason, None)
+    assert decision.pre_checkout_query_id == "query-1"
+    assert decision.error_message
+
+
+@pytest.mark.parametrize(("earlier", "later"), list(itertools.combinations(TROUBLES, 2)))
+def test_of_two_reasons_the_earlier_is_given(earlier: DeclineReason, later: DeclineReason) -> None:
+    assert GOOD.having(TROUBLES[earlier], TROUBLES[later]).decide().reason == earlier
+    assert GOOD.having(TROUBLES[later], TROUBLES[earlier]).decide().reason == earlier
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (_invoice(expires_at=NOW + 1), None),
+        (_invoice(expires_at=NOW - 1), DeclineReason.EXPIRED),
+        (_invoice(cancelled_at=NOW + 1), DeclineReason.CANCELLED),
+        (_query(currency=None), DeclineReason.CURRENCY_MISMATCH),
+        (_query(currency="inr"), DeclineReason.CURRENCY_MISMATCH),
+        (_query(currency="XTR"), DeclineReason.CURRENCY_MISMATCH),
+        (_query(total_amount=None), DeclineReason.AMOUNT_MISMATCH),
+        (_query(total_amount=0), DeclineReason.AMOUNT_MISMATCH),
+        (_query(total_amount=49901), DeclineReason.AMOUNT_MISMATCH),
+        (_query(shipping_option_id="post"), DeclineReason.AMOUNT_MISMATCH),
+        (_query(shipping_option_id=""), DeclineReason.AMOUNT_MISMATCH),
+        (_invoice(buyer_id=ASHA.user_id), None),
+        (lambda scene: replace(scene, product=None), DeclineReason.NOT_FOR_SALE),
+    ],
+)
+def test_edges_of_the_rules_about_one_query(trouble: Trouble, reason: DeclineReason | None) -> None:
+    assert GOOD.having(trouble).decide().reason == reason
+
+
+@pytest.mark.parametrize(
+    ("tip", "accepted"), [(-1, False), (0, True), (1, True), (5000, True), (5001, False), (10**9, False)]
+)
+def test_a_tip_of_at_most_the_largest_is_accepted(tip: int, accepted: bool) -> None:
+    scene = GOOD.having(_invoice(tips=Tips(5000, (1000, 2000))), _query(total_amount=49900 + tip))
+    assert scene.decide().ok is accepted
+
+
+def test_a_discount_line_counts_against_the_sum() -> None:
+    discounted = _invoice(prices=(LabeledPrice("Duck", 50000), LabeledPrice("Autumn", -10000)))
+    assert GOOD.having(discounted, _query(total_amount=40000)).decide().ok
+    assert GOOD.having(discounted, _query(total_amount=50000)).decide().reason == DeclineReason.AMOUNT_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("uses_max", "uses_paid", "uses_held", "reason"),
+    [
+        (1, 0, 0, None),
+        (1, 0, 1, DeclineReason.BEING_PAID),
+        (1, 1, 0, DeclineReason.ALREADY_PAID),
+        (3, 1, 1, None),
+        (3, 1, 2, DeclineReason.BEING_PAID),
+        (3, 3, 0, DeclineReason.ALREADY_PAID),
+        (3, 4, 0, DeclineReason.ALREADY_PAID),
+        (None, 1000, 1000, None),
+    ],
+)
+def test_uses_run_out(uses_max: int | None, uses_paid: int, uses_held: int, reason: DeclineReason | None) -> None:
+    scene = GOOD.having(_invoice(uses_max=uses_max), _facts(uses_paid=uses_paid, uses_held=uses_held))
+    assert scene.decide().reason == reason
+
+
+@pytest.mark.parametrize(
+    ("stock", "sold", "held", "quantity", "accepted"),
+    [
+        (10, 9, 0, 1, True),
+        (10, 0, 9, 1, True),
+        (10, 5, 5, 1, False),
+        (10, 8, 0, 3, False),
+        (10, 7, 0, 3, True),
+        (0, 0, 0, 1, False),
+        (3, 6, 4, 1, False),  # the stock file was lowered below held + sold
+        (None, 10**6, 10**6, 1000, True),
+    ],
+)
+def test_units_run_out(stock: int | None, sold: int, held: int, quantity: int, accepted: bool) -> None:
+    scene = GOOD.having(_product(stock=stock), _facts(stock_sold=sold, stock_held=held), _invoice(quantity=quantity))
+    assert scene.decide().reason == (None if accepted else DeclineReason.SOLD_OUT)
+
+
+@pytest.mark.parametrize(
+    ("limit", "units", "quantity", "accepted"),
+    [(2, 0, 2, True), (2, 1, 1, True), (2, 1, 2, False), (2, 2, 1, False), (2, 5, 1, False), (None, 99, 9, True)],
+)
+def test_the_limit_per_buyer_counts_units(limit: int | None, units: int, quantity: int, accepted: bool) -> None:
+    scene = GOOD.having(_product(max_per_buyer=limit), _facts(buyer_units=units), _invoice(quantity=quantity))
+    assert scene.decide().reason == (None if accepted else DeclineReason.BUYER_LIMIT)
+
+
+def test_an_invoice_without_a_product_has_no_stock_to_run_out_of() -> None:
+    scene = replace(GOOD, product=None).having(_invoice(sku=None, quantity=5), _facts(stock_sold=10**6))
+    effect = scene.decide().effect
+    assert isinstance(effect, Reserve)
+    assert (effect.sku, effect.capacity, effect.quantity) == (None, None, 5)
+
+
+def test_an_accept_reserves_one_use_and_the_units_until_the_deadline() -> None:
+    decision = GOOD.having(_invoice(quantity=2), _query(buyer=RAHIM)).decide()
+    assert decision == Decision(
+        "query-1",
+        ok=True,
+        effect=Reserve("inv-1", "test", RAHIM.user_id, "duck", 2, 10, NOW + TTL_SECONDS * 1000),
+    )
+
+
+OWN = _facts(own_reservation=reservation(), uses_held=1, stock_held=1, buyer_units=1)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        _both(),
+        _invoice(uses_max=1),
+        _facts(stock_sold=9),
+        _product(stock=1),
+        _product(stock=0),
+        _product(max_per_buyer=1),
+        _both(_invoice(uses_max=2), _facts(uses_paid=1)),
+    ],
+    ids=["plain", "single use", "sold out", "last unit", "lowered stock", "at the limit", "last use"],
+)
+def test_the_same_buyer_reenters_whatever_has_run_out(trouble: Trouble) -> None:
+    decision = GOOD.having(OWN, trouble).decide()
+    assert (decision.ok, decision.effect) == (True, Reenter(31, NOW + TTL_SECONDS * 1000))
+
+
+def test_reentry_never_shortens_the_deadline() -> None:
+    later = NOW + TTL_SECONDS * 1000 + 1
+    decision = GOOD.having(OWN, _facts(own_reservation=reservation(expires_at=later))).decide()
+    assert decision.effect == Reenter(31, later)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        DeclineReason.CANCELLED,
+        DeclineReason.EXPIRED,
+        DeclineReason.CURRENCY_MISMATCH,
+        DeclineReason.AMOUNT_MISMATCH,
+        DeclineReason.NOT_FOR_SALE,
+        DeclineReason.UNAVAILABLE,
+    ],
+)
+def test_reentry_does_not_get_around_the_other_rules(reason: DeclineReason) -> None:
+    assert GOOD.having(OWN, TROUBLES[reason]).decide().reason == reason
+
+
+def test_a_live_shop_declines_a_test_invoice() -> None:
+    decision = decide_pre_checkout(query(), checkout_facts(), shop(mode="live"), NOW)
+    assert decision.reason == DeclineReason.UNAVAILABLE
+
+
+def test_the_sentence_is_the_buyers_language_and_the_products_own() -> None:
+    wordings = {"sold_out": "all gone", "bn.sold_out": "শেষ", "expired": "too late"}
+    sold_out = checkout_facts(stock_sold=10)
+    with_wordings = shop(decline_wordings=wordings)
+    assert decide_pre_checkout(query(), sold_out, with_wordings, NOW).error_message == "all gone"
+    assert decide_pre_checkout(query(buyer=RAHIM), sold_out, with_wordings, NOW).error_message == "শেষ"
+    own = shop(product(sold_out="No ducks. A bear?"), decline_wordings=wordings)
+    assert decide_pre_checkout(query(), sold_out, own, NOW).error_message == "No ducks. A bear?"
+    assert decline(query(), DeclineReason.EXPIRED, own).error_message == "too late"
+
+
+@pytest.mark.parametrize(
+    ("description", "first_attempt", "releases"),
+    [
+        ("Bad Request: query is too old and response timeout expired or query ID is invalid", True, True),
+        ("BAD REQUEST: QUERY IS TOO OLD", True, True),
+        ("Bad Request: query is too old and response timeout expired or query ID is invalid", False, False),
+        ("Bad Request: something else", True, False),
+        ("Forbidden: bot was blocked by the user", True, False),
+        ("Internal Server Error", True, False),
+        ("", True, False),
+    ],
+)
+def test_only_a_definite_first_refusal_gives_the_units_back(
+    description: str, first_attempt: bool, releases: bool
+) -> None:
+    assert refusal_releases(description, first_attempt=first_attempt) is releases

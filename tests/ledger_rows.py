@@ -1,0 +1,66 @@
+"""Receipts for tests of the books: one of our own values, and what stands in the ledger."""
+
+from dataclasses import replace
+from typing import Any
+
+from apaycli.core.model import Booking, OrderInfo, Receipt, ReceiptRow, User
+
+BUYER = User(1001, "রহিম", "Uddin", "rahim")
+
+
+def receipt(number: int, **changes: Any) -> Receipt:
+    """A paid duck without an invoice of its own; each number is another charge."""
+    made = Receipt(
+        telegram_payment_charge_id=f"tg-charge-{number}",
+        provider_payment_charge_id=f"apay-{number}",
+        mode="test",
+        flag=None,
+        booking=Booking.NONE,
+        invoice_id=None,
+        reservation_id=None,
+        invoice_payload=f"payload-{number}",
+        sku="rubber-duck",
+        title="Rubber duck",
+        quantity=1,
+        currency="INR",
+        total_amount=49900,
+        tip_amount=0,
+        buyer=BUYER,
+        paid_at=1_767_261_600_000 + number * 1000,
+        order_info=OrderInfo("Rahim Uddin", "+8801700000000", "rahim@example.org", '{"city": "Dhaka"}'),
+    )
+    return replace(made, **changes)
+
+
+def row(**changes: Any) -> ReceiptRow:
+    """A receipt as it comes out of the ledger."""
+    made = ReceiptRow(
+        receipt_id=1,
+        mode="test",
+        paid_at=1_767_261_600_000,
+        recorded_at=1_767_261_601_000,
+        flag=None,
+        sku="rubber-duck",
+        title="Rubber duck",
+        quantity=1,
+        currency="INR",
+        total_amount=49900,
+        tip_amount=0,
+        shipping_amount=0,
+        shipping_option_id=None,
+        buyer_id=1001,
+        buyer_username="rahim",
+        buyer_name="Rahim Uddin",
+        telegram_payment_charge_id="tg-1",
+        provider_payment_charge_id="apay-1",
+        invoice_id="inv_1",
+        invoice_payload="payload-1",
+        refund_state=None,
+        dispute_state=None,
+        hook_state=None,
+        order_name="Rahim Uddin",
+        order_phone="+8801700000000",
+        order_email="rahim@example.org",
+        order_address='{"city": "Dhaka"}',
+    )
+    return made._replace(**changes)

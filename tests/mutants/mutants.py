@@ -1,0 +1,177 @@
+"""Deliberate mistakes. Each is one that a tired person could make, and each must turn the suite red.
+
+`before` must stand in the file exactly once; a change of the source that moves it is noticed. `tests` are
+those that should notice; they run on a copy, in a process of their own.
+"""
+
+from dataclasses import dataclass
+
+SIMULATION = ("tests/simulation", "--seeds", "150")
+CORE = ("tests/core",)
+STORE = ("tests/store",)
+LISTEN = ("tests/listen",)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...] = SIMULATION
+
+
+MUTANTS = (
+    Mutant(
+        "confirm before the batch is on disk",
+        "listen/listener.py",
+        "                    await _to_its_end(self._take_group(processor, sender, group, arrived))\n",
+        "                    asyncio.ensure_future(self._take_group(processor, sender, group, arrived))\n",
+    ),
+    Mutant(
+        "answer before the commit",
+        "listen/listener.py",
+        "        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group)))\n",
+        "        self._decline_unrecorded(processor, sender, group, arrived)\n"
+        "        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group)))\n",
+    ),
+    Mutant(
+        "drop updates whose id is not higher than the last",
+        "listen/processor.py",
+        "        return [Received(raw, parse_update(raw, self.bot_username)) for raw in raws]\n",
+        "        batch = [Received(raw, parse_update(raw, self.bot_username)) for raw in raws]\n"
+        "        last = getattr(self, 'last', 0)\n"
+        "        self.last = max([last, *(r.update.update_id or 0 for r in batch)])\n"
+        "        return [r for r in batch if (r.update.update_id or 0) > last]\n",
+    ),
+    Mutant(
+        "decide again instead of repeating",
+        "listen/processor.py",
+        "        if before is not None:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "release the units whenever an answer is refused",
+        "listen/sender.py",
+        "first_attempt=answer.fresh and attempt == 1",
+        "first_attempt=True",
+    ),
+    Mutant(
+        "count sold units only",
+        "core/decide.py",
+        "    return c.facts.stock_held + c.facts.stock_sold + c.invoice.quantity > capacity\n",
+        "    return c.facts.stock_sold + c.invoice.quantity > capacity\n",
+        CORE,
+    ),
+    Mutant(
+        "reserve without a guard",
+        "store/sqlite_checkout.py",
+        '" AND (:capacity IS NULL OR held + sold + :quantity <= :capacity)"',
+        '" AND (1 OR :capacity)"',
+        STORE,
+    ),
+    Mutant(
+        "take a use without a guard",
+        "store/sqlite_checkout.py",
+        '" WHERE invoice_id = ? AND (uses_max IS NULL OR uses_held + uses_paid < uses_max)"',
+        '" WHERE invoice_id = ?"',
+        STORE,
+    ),
+    Mutant(
+        "a new buyer replaces a hold",
+        "core/decide.py",
+        "    return c.facts.uses_paid + c.facts.uses_held >= c.invoice.uses_max\n",
+        "    return c.facts.uses_paid >= c.invoice.uses_max\n",
+        CORE,
+    ),
+    Mutant(
+        "re-entry grows the hold",
+        "core/decide.py",
+        "    if own is not None:\n        effect: Reserve",
+        "    if False:\n        effect: Reserve",
+        CORE,
+    ),
+    Mutant(
+        "forget to give held units back",
+        "store/sqlite_checkout.py",
+        "SET held = held - :quantity, sold",
+        "SET held = held, sold",
+    ),
+    Mutant(
+        "never expire",
+        "listen/listener.py",
+        "            tasks.create_task(self._every(_EXPIRY_SECONDS, self._expire)),\n",
+        "",
+    ),
+    Mutant(
+        "record every repetition",
+        "store/sqlite_receipts.py",
+        '        return "same" if tuple(row) == seen else "conflict"\n',
+        '        return "new"\n',
+        STORE,
+    ),
+    Mutant(
+        "no unique key for charges",
+        "store/schema.sql",
+        "    telegram_payment_charge_id TEXT NOT NULL UNIQUE,\n",
+        "    telegram_payment_charge_id TEXT NOT NULL,\n",
+        STORE,
+    ),
+    Mutant(
+        "synchronous = NORMAL",
+        "store/sqlite.py",
+        'db.execute("PRAGMA synchronous = FULL")',
+        'db.execute("PRAGMA synchronous = NORMAL")',
+        STORE,
+    ),
+    Mutant(
+        "refuse money without an invoice",
+        "core/decide.py",
+        "        return _unmatched_receipt(payment, shop.mode, now)\n",
+        '        raise ValueError("no such invoice")\n',
+        CORE,
+    ),
+    Mutant(
+        "late money takes what is held",
+        "core/decide.py",
+        "    return capacity is None or facts.stock_held + facts.stock_sold + invoice.quantity <= capacity\n",
+        "    return capacity is None or facts.stock_sold + invoice.quantity <= capacity\n",
+        CORE,
+    ),
+    Mutant(
+        "one poisoned update stops its neighbours",
+        "listen/processor.py",
+        "            with tx.savepoint():\n                self._record_one(tx, received, recorded, now)\n",
+        "            self._record_one(tx, received, recorded, now)\n",
+        LISTEN,
+    ),
+    Mutant(
+        "accept any amount",
+        "core/decide.py",
+        "    return invoice.total_amount <= total_amount <= invoice.total_amount + invoice.tips.max_tip_amount\n",
+        "    return True\n",
+        CORE,
+    ),
+    Mutant(
+        "money through a float",
+        "money.py",
+        '    amount = int(whole + decimals.ljust(exponent, "0"))\n',
+        '    amount = int(float(f"{whole}.{decimals or 0}") * 10**exponent)\n',
+        ("tests/test_money.py", "tests/test_house.py"),
+    ),
+    Mutant(
+        "leave allowed_updates out",
+        "botapi/methods.py",
+        '        "allowed_updates": list(ALLOWED_UPDATES),\n',
+        "",
+        LISTEN,
+    ),
+    Mutant(
+        "ready before Telegram answered",
+        "listen/listener.py",
+        "        processor.bot_username = await self._connect(poller)\n        ready = False\n",
+        '        self._emit(events.Ready(self._clock.now(), ""))\n'
+        "        processor.bot_username = await self._connect(poller)\n        ready = True\n",
+        LISTEN,
+    ),
+)

@@ -1,0 +1,7 @@
+"""The contract's modules are not test files; their assertions shall speak all the same."""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "contract", "contract_books", "contract_checkout", "contract_ledger", "contract_machine", "contract_receipts"
+)

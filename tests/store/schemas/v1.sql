@@ -1,0 +1,181 @@
+-- The ledger. One file is one bot's. Version 1.
+--
+-- History
+--   1  first release
+--
+-- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
+-- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
+
+-- Facts about the ledger itself: bot_id.
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Every invoice that was, or was about to be, sent: written before the request leaves.
+CREATE TABLE invoices (
+    invoice_id TEXT PRIMARY KEY,
+    mode TEXT NOT NULL CHECK (mode IN ('test', 'live')),
+    invoice_payload TEXT NOT NULL UNIQUE CHECK (length(CAST(invoice_payload AS BLOB)) BETWEEN 1 AND 128),
+    chat_id TEXT NOT NULL,
+    sku TEXT,                                   -- NULL: an invoice without a product
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    prices TEXT NOT NULL,                       -- JSON [[label, amount], ...]
+    total_amount INTEGER NOT NULL CHECK (total_amount BETWEEN 1 AND 999999999999),
+    quantity INTEGER NOT NULL CHECK (quantity >= 1),
+    max_tip_amount INTEGER NOT NULL CHECK (max_tip_amount >= 0),
+    suggested_tip_amounts TEXT NOT NULL,        -- JSON [amount, ...]
+    photo_url TEXT,
+    need TEXT NOT NULL,                         -- JSON ["name", ...]
+    forwarding TEXT NOT NULL CHECK (forwarding IN ('pay-button', 'deep-link')),
+    start_parameter TEXT UNIQUE,
+    uses_max INTEGER CHECK (uses_max >= 1),     -- NULL: unlimited
+    uses_held INTEGER NOT NULL DEFAULT 0 CHECK (uses_held >= 0),
+    uses_paid INTEGER NOT NULL DEFAULT 0 CHECK (uses_paid >= 0),
+    buyer_id INTEGER,                           -- only this user may pay
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    cancelled_at INTEGER,
+    -- sending: the request may or may not have left (also after a crash); unknown: it left, no answer came.
+    send_state TEXT NOT NULL CHECK (send_state IN ('sending', 'sent', 'refused', 'unknown')),
+    message_id INTEGER,
+    sent_at INTEGER,
+    send_error TEXT,
+    CHECK (uses_max IS NULL OR uses_held + uses_paid <= uses_max)
+) STRICT;
+CREATE INDEX invoices_chat ON invoices (chat_id, mode, sku, created_at);
+
+-- Units per SKU and mode. What is offered stands in the stock file, not here.
+CREATE TABLE stock (
+    mode TEXT NOT NULL CHECK (mode IN ('test', 'live')),
+    sku TEXT NOT NULL,
+    held INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
+    sold INTEGER NOT NULL DEFAULT 0 CHECK (sold >= 0),
+    PRIMARY KEY (mode, sku)
+) STRICT, WITHOUT ROWID;
+
+-- One use of an invoice and its units, held for one buyer. pending -> posted, voided or expired, once.
+CREATE TABLE reservations (
+    reservation_id INTEGER PRIMARY KEY,
+    invoice_id TEXT NOT NULL REFERENCES invoices,
+    buyer_id INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    sku TEXT,
+    quantity INTEGER NOT NULL CHECK (quantity >= 1),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'posted', 'voided', 'expired')),
+    entries INTEGER NOT NULL DEFAULT 1,         -- accepted queries that rest on it
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    CHECK ((state = 'pending') = (ended_at IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX reservations_live ON reservations (invoice_id, buyer_id) WHERE state = 'pending';
+CREATE INDEX reservations_due ON reservations (expires_at) WHERE state = 'pending';
+CREATE INDEX reservations_buyer ON reservations (mode, sku, buyer_id) WHERE state = 'pending';
+
+-- The answer to each pre-checkout query, before it leaves: a row never changes its decision.
+CREATE TABLE decisions (
+    pre_checkout_query_id TEXT PRIMARY KEY,
+    update_id INTEGER NOT NULL,
+    ok INTEGER NOT NULL CHECK (ok IN (0, 1)),
+    reason TEXT,
+    error_message TEXT,
+    invoice_id TEXT REFERENCES invoices,
+    reservation_id INTEGER REFERENCES reservations,
+    buyer_id INTEGER NOT NULL,
+    currency TEXT,
+    total_amount INTEGER,
+    decided_at INTEGER NOT NULL,
+    -- How sending it went: NULL (not known), sent, too_old, failed.
+    answer_outcome TEXT CHECK (answer_outcome IN ('sent', 'too_old', 'failed')),
+    answered_at INTEGER,
+    answer_milliseconds INTEGER,
+    CHECK (ok = (reason IS NULL)),
+    CHECK (ok = (error_message IS NULL))
+) STRICT;
+CREATE INDEX decisions_open ON decisions (decided_at) WHERE answer_outcome IS NULL;
+
+-- Money that arrived, one row per charge. Never changed afterwards, save for the *_state columns.
+CREATE TABLE receipts (
+    receipt_id INTEGER PRIMARY KEY,
+    telegram_payment_charge_id TEXT NOT NULL UNIQUE,
+    provider_payment_charge_id TEXT NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('test', 'live')),
+    flag TEXT CHECK (flag IN ('late', 'oversold', 'duplicate', 'amount_mismatch', 'unmatched')),
+    invoice_id TEXT REFERENCES invoices,
+    reservation_id INTEGER UNIQUE REFERENCES reservations,
+    invoice_payload TEXT NOT NULL,
+    sku TEXT,
+    title TEXT,
+    quantity INTEGER NOT NULL CHECK (quantity >= 1),
+    booked_units INTEGER NOT NULL CHECK (booked_units IN (0, quantity)),
+    booked_uses INTEGER NOT NULL CHECK (booked_uses IN (0, 1)),
+    currency TEXT,
+    total_amount INTEGER CHECK (total_amount BETWEEN 0 AND 999999999999),   -- NULL: unreadable, see evidence
+    tip_amount INTEGER NOT NULL CHECK (tip_amount >= 0),
+    shipping_amount INTEGER NOT NULL DEFAULT 0,
+    shipping_option_id TEXT,
+    buyer_id INTEGER,
+    buyer_username TEXT,
+    buyer_name TEXT,
+    paid_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    update_id INTEGER NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('polling', 'webhook')),
+    digest TEXT NOT NULL,                       -- SHA-256 of the received bytes
+    refund_state TEXT CHECK (refund_state IN ('due', 'done')),
+    dispute_state TEXT,
+    hook_state TEXT
+) STRICT;
+CREATE INDEX receipts_paid ON receipts (paid_at, receipt_id);
+CREATE INDEX receipts_buyer ON receipts (mode, sku, buyer_id);
+
+-- What buyers typed into the form. Apart from the money, so that it can be purged.
+CREATE TABLE order_info (
+    receipt_id INTEGER PRIMARY KEY REFERENCES receipts,
+    name TEXT,
+    phone_number TEXT,
+    email TEXT,
+    shipping_address TEXT                       -- JSON object of the Bot API
+) STRICT;
+
+-- The received bytes of payment updates. kind: receipt; conflict: the same charge id with other content
+-- (the first stands); refund: refunded_payment, which exists for Telegram Stars only.
+CREATE TABLE evidence (
+    digest TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('receipt', 'conflict', 'refund')),
+    telegram_payment_charge_id TEXT NOT NULL,
+    update_id INTEGER NOT NULL,
+    raw BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, digest)
+) STRICT;
+
+-- Updates that could not be read, kept as they came.
+CREATE TABLE dead_letters (
+    dead_letter_id INTEGER PRIMARY KEY,
+    update_id INTEGER,
+    reason TEXT NOT NULL,
+    mentions_payment INTEGER NOT NULL CHECK (mentions_payment IN (0, 1)),
+    digest TEXT NOT NULL UNIQUE,
+    raw BLOB NOT NULL,
+    received_at INTEGER NOT NULL
+) STRICT;
+
+-- The listener's sign of life: one row a run.
+CREATE TABLE listener_runs (
+    run_id INTEGER PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    last_contact_at INTEGER,                    -- Telegram's last good answer to getUpdates
+    stopped_at INTEGER
+) STRICT;
+
+-- The owner's dated statements for check-live.
+CREATE TABLE attestations (
+    name TEXT PRIMARY KEY,
+    attested_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,175 @@
+"""Changes of the stock file, as editors and accidents make them: what is good is taken up, what is not is told."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from apaycli.stockfile import StockWatch
+
+GOOD = """\
+currency = "INR"
+[products.duck]
+title = "Duck"
+description = "Yellow."
+price = 499
+stock = {stock}
+"""
+
+
+class Watched:
+    """A stock file and its watch, which has seen the first content already."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "stock.toml"
+        self.path.write_text(GOOD.format(stock=1))
+        self.watch = StockWatch(self.path)
+        assert self.stock() == 1
+
+    def stock(self) -> int | None:
+        """What a change says is offered; -1 where nothing new and good is there."""
+        changed = self.watch.changed()
+        return changed.products["duck"].stock if changed else -1
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(tmp_path)
+
+
+def touch_later(path: Path) -> None:
+    """A change of the same size within one tick of the clock would differ in nothing but its content."""
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+
+
+def truncate_and_write(path: Path) -> None:
+    with path.open("w") as file:
+        file.write(GOOD.format(stock=2))
+    touch_later(path)
+
+
+def rename_over(path: Path) -> None:
+    other = path.with_suffix(".new")
+    other.write_text(GOOD.format(stock=2))
+    other.replace(path)
+
+
+def remove_and_write(path: Path) -> None:
+    path.unlink()
+    truncate_and_write(path)
+
+
+def swap_a_link(path: Path) -> None:
+    (path.parent / "v2").mkdir()
+    (path.parent / "v2" / "stock.toml").write_text(GOOD.format(stock=2))
+    link = path.parent / "link"
+    link.symlink_to(path.parent / "v2" / "stock.toml")
+    link.replace(path)
+
+
+@pytest.mark.parametrize("change", [truncate_and_write, rename_over, remove_and_write, swap_a_link])
+def test_a_good_change_is_taken_up_once(watched: Watched, change: Callable[[Path], None]) -> None:
+    assert watched.stock() == -1
+    change(watched.path)
+    assert watched.stock() == 2
+    assert watched.stock() == -1
+    assert watched.watch.problems == ()
+
+
+def test_a_link_to_another_folder_is_followed_when_the_folder_is_swapped(tmp_path: Path) -> None:
+    """As configuration managers do it: the file's own link never changes."""
+    for stock in (1, 2):
+        (tmp_path / f"v{stock}").mkdir()
+        (tmp_path / f"v{stock}" / "stock.toml").write_text(GOOD.format(stock=stock))
+    (tmp_path / "current").symlink_to(tmp_path / "v1")
+    watch = StockWatch(tmp_path / "current" / "stock.toml")
+    assert watch.changed() is not None
+    (tmp_path / "next").symlink_to(tmp_path / "v2")
+    (tmp_path / "next").replace(tmp_path / "current")
+    changed = watch.changed()
+    assert changed is not None
+    assert changed.products["duck"].stock == 2
+
+
+def make_empty(path: Path) -> None:
+    path.write_text("")
+
+
+def make_half(path: Path) -> None:
+    path.write_text(GOOD.format(stock=2)[:60])
+
+
+def make_negative(path: Path) -> None:
+    path.write_text(GOOD.format(stock=-2))
+
+
+def make_garbage(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 8)
+
+
+def make_big(path: Path) -> None:
+    path.write_bytes(b"# " + b"x" * 1024 * 1024)
+
+
+def make_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def make_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+BROKEN = (
+    Path.unlink,
+    make_empty,
+    make_half,
+    make_negative,
+    make_garbage,
+    make_big,
+    make_fifo,
+    make_folder,
+    make_device,
+)
+
+
+@pytest.mark.parametrize("spoil", BROKEN)
+def test_a_bad_change_keeps_the_last_good_one_and_tells_its_problems(
+    watched: Watched, spoil: Callable[[Path], None]
+) -> None:
+    spoil(watched.path)
+    assert watched.stock() == -1
+    assert len(watched.watch.problems) >= 1
+    assert str(watched.path) in watched.watch.problems[0]
+    assert watched.stock() == -1  # and still is, until it changes again
+    assert watched.watch.problems != ()
+
+
+@pytest.mark.parametrize("spoil", BROKEN)
+def test_a_mended_file_is_taken_up_and_its_problems_are_forgotten(
+    watched: Watched, spoil: Callable[[Path], None]
+) -> None:
+    spoil(watched.path)
+    watched.watch.changed()
+    if watched.path.is_dir():
+        watched.path.rmdir()
+    watched.path.unlink(missing_ok=True)
+    watched.path.write_text(GOOD.format(stock=3))
+    assert watched.stock() == 3
+    assert watched.watch.problems == ()
+
+
+def test_a_file_that_is_missing_at_first_is_taken_up_when_it_comes(tmp_path: Path) -> None:
+    watch = StockWatch(tmp_path / "stock.toml")
+    assert watch.changed() is None
+    assert "No such file" in watch.problems[0]
+    (tmp_path / "stock.toml").write_text(GOOD.format(stock=5))
+    assert watch.changed() is not None

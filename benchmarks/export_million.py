@@ -39,7 +39,7 @@ def main() -> None:
             fill(ledger, count)
             for form in ("--csv", "--jsonl"):
                 seconds, mib, size = export(folder, ledger, form)
-                print(f"{count:>9} receipts  apay export {form:8} {seconds:6.2f} s  {mib:6.1f} MiB  {size:>11} bytes")
+                print(f"{count:>9} receipts  apay export {form:8} {seconds:6.2f} s  {mib:6.1f} MiB  {size} bytes")
         if shutil.which("sqlite3"):
             started = time.perf_counter()
             query = "SELECT * FROM receipts ORDER BY paid_at, receipt_id"

@@ -56,7 +56,9 @@ def shop(folder: Path) -> dict[str, str]:
         "APAY_BOT_TOKEN": "123456789:" + "A" * 35,
         "APAY_TEST_PROVIDER_TOKEN": "1:TEST:benchmark",
     }
-    subprocess.run([APAY, "check-live", "--offline", "--attest", "two-step"], env=environ, capture_output=True)
+    subprocess.run(  # makes the ledger; ends with 6, for a shop that is not ready
+        [APAY, "check-live", "--offline", "--attest", "two-step"], env=environ, capture_output=True, check=False
+    )
     return environ
 
 

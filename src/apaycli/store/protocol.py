@@ -5,12 +5,13 @@ the storage arrive as `LedgerError`; after one inside a transaction nothing of t
 or its outcome is unknown and the next start reads it from disk.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
 from apaycli.core.model import (
     CheckoutFacts,
     Decision,
@@ -22,6 +23,9 @@ from apaycli.core.model import (
     ReceiptRow,
     Reservation,
 )
+
+if TYPE_CHECKING:
+    from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment  # only named here
 
 AnswerOutcome = Literal["sent", "too_old", "failed"]
 Repeat = Literal["new", "same", "conflict"]

@@ -1,7 +1,7 @@
 """The ledger in one SQLite file.
 
 Knows how to open the file safely, what a transaction is, and how SQLite's errors become `LedgerError`. The
-verbs stand beside it: `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending`, `sqlite_reading`. Never knows
+verbs stand beside it: `sqlite_transaction` writes, `sqlite_reading` reads. Never knows
 a rule: what to record is handed in.
 
 Durability has one setting: WAL and `synchronous=FULL`, both read back after they were asked for. One
@@ -14,39 +14,20 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apaycli.errors import ConfigError, LedgerError
 from apaycli.store.migrations import SCHEMA_VERSION, migrate
-from apaycli.store.protocol import Unrecordable
-from apaycli.store.sqlite_errors import FAILURES, REFUSALS, translated
+from apaycli.store.sqlite_errors import translated
 from apaycli.store.sqlite_reading import ReadingVerbs
-from apaycli.store.sqlite_receipts import ReceiptVerbs
-from apaycli.store.sqlite_sending import SendingVerbs
+
+if TYPE_CHECKING:
+    from apaycli.store.sqlite_transaction import SqliteTransaction
 
 _BUSY_MILLISECONDS = 5_000  # below the eight seconds that an answer may take
 _NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"}
 _SYNCHRONOUS_FULL = 2
 _WAL_TRIES_MAX = 10
-
-
-class SqliteTransaction(ReceiptVerbs, SendingVerbs):
-    """The verbs that write, between BEGIN IMMEDIATE and COMMIT."""
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        self.db.execute("SAVEPOINT one_update")
-        try:
-            yield
-        except BaseException as error:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK TO one_update")
-                self.db.execute("RELEASE one_update")
-            if isinstance(error, REFUSALS):
-                raise Unrecordable(str(error)) from error
-            if isinstance(error, FAILURES):
-                raise LedgerError(f"the ledger cannot be written: {error}") from error
-            raise
-        self.db.execute("RELEASE one_update")
 
 
 class SqliteStore(ReadingVerbs):
@@ -57,7 +38,9 @@ class SqliteStore(ReadingVerbs):
         self.path = path
 
     @contextmanager
-    def transaction(self) -> Iterator[SqliteTransaction]:
+    def transaction(self) -> "Iterator[SqliteTransaction]":
+        from apaycli.store.sqlite_transaction import SqliteTransaction  # commands that only read start without it
+
         with translated(self.path):
             self.db.execute("BEGIN IMMEDIATE")
             try:

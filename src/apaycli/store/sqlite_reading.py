@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
 from apaycli.store.protocol import LedgerCounts, ListenerRun, OpenAnswer
-from apaycli.store.sqlite_checkout import decision_of, one_row
 from apaycli.store.sqlite_errors import reading, translated
+from apaycli.store.sqlite_rows import decision_of, one_row
 
 _RECEIPT_COLUMNS = ", ".join(
     {

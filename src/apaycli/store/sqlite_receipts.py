@@ -10,7 +10,8 @@ import sqlite3
 from apaycli.core.incoming import SuccessfulPayment
 from apaycli.core.model import Booking, PaymentFacts, Receipt
 from apaycli.store.protocol import Repeat
-from apaycli.store.sqlite_checkout import CheckoutVerbs, invoice_of, one_row
+from apaycli.store.sqlite_checkout import CheckoutVerbs
+from apaycli.store.sqlite_rows import invoice_of, one_row
 
 
 def digest_of(raw: bytes) -> str:

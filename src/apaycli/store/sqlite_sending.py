@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Literal
 
 from apaycli.core.model import Invoice, Mode
-from apaycli.store.sqlite_checkout import invoice_of, one_row
 from apaycli.store.sqlite_reading import stock_counts
+from apaycli.store.sqlite_rows import invoice_of, one_row
 
 
 class SendingVerbs:

@@ -57,7 +57,7 @@ def fill(ledger: Path, count: int) -> None:
             " INSERT INTO receipts (telegram_payment_charge_id, provider_payment_charge_id, mode, invoice_payload, sku,"
             " title, quantity, booked_units, booked_uses, currency, total_amount, tip_amount, buyer_id, buyer_username,"
             " buyer_name, paid_at, recorded_at, update_id, source, digest)"
-            " SELECT 'charge-' || i, printf('%016x', i), 'test', 'payload-' || i, 'rubber-duck', 'Rubber duck', 1, 1, 1,"
+            " SELECT 'charge-' || i, printf('%016x', i), 'test', 'payload-' || i, 'duck', 'Rubber duck', 1, 1, 1,"
             " 'INR', 49900, 0, 1000 + i, 'buyer' || i, 'Rahim Uddin ' || i, 1767261600000 + i * 1000,"
             " 1767261600000 + i * 1000, i, 'polling', printf('%064x', i) FROM n",
             (count,),

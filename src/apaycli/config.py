@@ -30,6 +30,7 @@ from apaycli.text import hide, last_four, nearest
 DEFAULT_API_URL = "https://api.telegram.org"
 _BOT_TOKEN = re.compile(r"[1-9][0-9]{0,15}:[A-Za-z0-9_-]{30,}", re.ASCII)
 _PROVIDER_TOKEN = re.compile(r"[0-9]+:(TEST|LIVE):", re.ASCII)
+_LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TOKEN_BYTES_MAX = 4096
 
@@ -266,6 +267,9 @@ def _decline_wordings(content: dict[str, Any], path: Path, problems: list[str]) 
     for key, value in content.items():
         nested = isinstance(value, dict)
         entries = {f"{key}.{reason}": text for reason, text in value.items()} if nested else {key: value}
+        if nested and not _LANGUAGE.fullmatch(key):
+            problems.append(f"{path}: declines.{key} must be a language of two or three letters, such as bn")
+            continue
         for name, text in entries.items():
             reason = name.rpartition(".")[2]
             if reason not in set(DeclineReason):

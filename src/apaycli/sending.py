@@ -14,7 +14,7 @@ from apaycli.botapi.client import BotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.botapi.methods import Delivery, send_invoice
 from apaycli.clock import Clock
 from apaycli.core.model import Invoice
-from apaycli.errors import TelegramError, TokenError
+from apaycli.errors import ApayError, TokenError
 from apaycli.store.protocol import Store
 
 _WAITS_MAX = 3
@@ -28,7 +28,7 @@ class Sent:
     invoice: Invoice
     state: Literal["sent", "refused", "unknown"]
     message_id: int | None = None
-    failure: TelegramError | None = None
+    failure: ApayError | None = None
 
 
 def send_all(
@@ -41,7 +41,7 @@ def send_all(
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Sent]:
-    """One after the other; a refusal in one chat does not stop the next. A wrong token stops all."""
+    """One after the other; a refusal in one chat does not stop the next, a wrong token does."""
     results = []
     for invoice in invoices:
         with store.transaction() as tx:
@@ -49,10 +49,11 @@ def send_all(
         try:
             sent = _send(invoice, api, provider_token, delivery, say, sleep)
         except TokenError as error:
-            _record(store, Sent(invoice, "refused"), clock, error.message)
-            raise
+            sent = Sent(invoice, "refused", failure=error)
         _record(store, sent, clock, sent.failure.message if sent.failure else None)
         results.append(sent)
+        if isinstance(sent.failure, TokenError):
+            break  # the next chat would be told the same
     return results
 
 

@@ -270,7 +270,7 @@ def test_a_dangling_link_is_there_already(sold: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "code"),
-    [(OSError(28, "No space left on device"), 1), (KeyboardInterrupt(), 130)],
+    [(OSError(28, "No space left on device"), 2), (KeyboardInterrupt(), 130)],
     ids=["full", "ctrl-c"],
 )
 @pytest.mark.parametrize("force", [True, False])

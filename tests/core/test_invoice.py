@@ -147,7 +147,10 @@ def test_an_inline_invoice_is_for_everybody_as_long_as_the_stock_lasts() -> None
         ("a\tb", "contains control characters; write it on one line"),
         ("a\nb", "contains control characters; write it on one line"),
         ("a\x9bb", "contains control characters; write it on one line"),
+        ("a\x7fb", "contains control characters; write it on one line"),
+        ("a\x9fb", "contains control characters; write it on one line"),
         ("a\ud800b", "contains control characters; write it on one line"),
+        ("a\udfffb", "contains control characters; write it on one line"),
     ],
 )
 def test_titles(title: str, said: str | None) -> None:
@@ -240,6 +243,14 @@ def test_currencies(currency: str, severity: str | None, said: str) -> None:
         ((12100,), "BDT", ["warn"]),
         ((6100,), "BDT", ["warn"]),
         ((6000,), "BDT", ["refuse"]),
+        ((100,), "USD", []),
+        ((99,), "USD", ["warn"]),
+        ((50,), "USD", ["warn"]),
+        ((49,), "USD", ["refuse"]),
+        ((1_000_000,), "USD", []),
+        ((1_000_001,), "USD", ["warn"]),
+        ((2_000_000,), "USD", ["warn"]),
+        ((2_000_001,), "USD", ["refuse"]),
         ((1000,), "XXX", ["refuse"]),
     ],
 )
@@ -248,12 +259,16 @@ def test_prices(amounts: tuple[int, ...], currency: str, expected: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("total", "expected"),
-    [(121_612_600, []), (121_612_700, ["warn"]), (243_225_200, ["warn"]), (243_225_300, ["refuse"])],
+    ("amounts", "said"),
+    [
+        ((), "needs at least one line"),
+        ((10000, -10000), "the total must be more than nothing"),
+        ((AMOUNT_MAX, 1), "the total is beyond 999999999999 smallest units"),
+        ((AMOUNT_MAX + 1, -AMOUNT_MAX), "'line 0' is beyond 999999999999 smallest units"),
+    ],
 )
-def test_the_upper_limit_of_a_currency_floats_too(total: int, expected: list[str]) -> None:
-    """BDT: 1,216,126.20 at the rates of the table."""
-    assert [problem.severity for problem in check_prices(lines(total), "BDT")] == expected
+def test_what_is_wrong_with_the_prices_is_named(amounts: tuple[int, ...], said: str) -> None:
+    assert next(check_prices(lines(*amounts), "INR")).message == said
 
 
 def test_a_total_outside_the_limits_is_said_in_words() -> None:
@@ -282,6 +297,7 @@ def test_a_line_needs_a_label() -> None:
         (0, (1000,), [("tips.suggested", "refuse")]),
         (-100, (), [("tips.max", "refuse")]),
         (AMOUNT_MAX + 1, (), [("tips.max", "refuse")]),
+        (AMOUNT_MAX, (), [("tips", "warn")]),
         (5050, (1000,), [("tips", "warn")]),
         (5000, (1050,), [("tips", "warn")]),
     ],

@@ -10,7 +10,15 @@ import pytest
 from core_update_samples import PAYMENT, QUERY, REFUND, SAMPLES, raw_of, short
 
 from apaycli.clock import render_instant
-from apaycli.core.incoming import Command, Ignored, PreCheckoutQuery, RefundedPayment, SuccessfulPayment, Unreadable
+from apaycli.core.incoming import (
+    Command,
+    Ignored,
+    PreCheckoutQuery,
+    RefundedPayment,
+    ShippingQuery,
+    SuccessfulPayment,
+    Unreadable,
+)
 from apaycli.core.model import OrderInfo, User
 from apaycli.core.update import parse_update
 
@@ -66,6 +74,51 @@ def test_a_bad_update_is_unreadable_and_keeps_its_id(raw: bytes, update_id: int 
     assert (update.update_id, update.mentions_payment) == (update_id, False)
     assert update.reason
     assert len(update.reason) < 250
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"[]", "no JSON object"),
+        (b"{}", "no usable update_id"),
+        (b'{"update_id":5,"message":{"date":NaN}}', "NaN is no JSON number"),
+        (b'{"update_id":5,"update_id":6}', "a key stands twice in one object"),
+        (b'{"update_id":5,"message":{},"poll":{}}', "two kinds of update at once: message, poll"),
+        (b'{"update_id":5,"message":{"text":"\xff"}}', "no JSON that can be used: UnicodeDecodeError"),
+        (b'{"update_id":5,"message":[]}', "message is no object"),
+        (raw_of(QUERY, id=None), "id is missing or no text"),
+        (raw_of(QUERY, **{"from": {}}), "from has no usable id"),
+    ],
+    ids=short,
+)
+def test_the_reason_says_what_is_wrong(raw: bytes, reason: str) -> None:
+    update = parse_update(raw)
+    assert isinstance(update, Unreadable)
+    assert update.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("poll", "readable"),
+    [
+        (b'{"a":' * 63 + b"1" + b"}" * 63, True),
+        (b'{"a":' * 64 + b"1" + b"}" * 64, False),
+        (b"[" * 63 + b"]" * 63, True),
+        (b"[" * 64 + b"]" * 64, False),
+        (b"[" + b"[],{}," * 500 + b"[]]", True),
+        (b'"' + b"[{" * 500 + b'"', True),
+    ],
+    ids=short,
+)
+def test_the_depth_of_an_update_is_capped(poll: bytes, readable: bool) -> None:
+    update = parse_update(b'{"update_id":5,"poll":' + poll + b"}")
+    assert update == (Ignored(5, "poll") if readable else Unreadable(5, "nested deeper than 64", False))
+
+
+@pytest.mark.parametrize("address", [None, [], "x", {"country_code": 5}])
+def test_a_shipping_query_without_a_usable_address_names_no_country(address: object) -> None:
+    body = {"id": "sq", "from": {"id": 1}, "invoice_payload": "p", "shipping_address": address}
+    update = parse_update(json.dumps({"update_id": 5, "shipping_query": body}).encode())
+    assert update == ShippingQuery(5, "sq", User(1), "p", "")
 
 
 @pytest.mark.parametrize(

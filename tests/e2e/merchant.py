@@ -177,6 +177,10 @@ class Merchant:
         """Until the bot has fetched and confirmed all that waits."""
         eventually(lambda: self.call(self._is_quiet))
 
+    def fetched(self) -> None:
+        """Until the bot has been handed what waits; nothing of it need be confirmed."""
+        eventually(lambda: self.call(lambda: self.world.polling.poll is None))
+
     def _is_quiet(self) -> bool:
         return len(self.world.queue) == 0 and self.world.polling.poll is not None
 

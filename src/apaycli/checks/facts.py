@@ -149,6 +149,7 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts
         return LedgerFacts(error=store.message, free_bytes=free, sqlite_version=version)
     try:
         return LedgerFacts(
+            bot_id=store.bot_id(),
             problems=tuple(store.integrity_problems()),
             counts=store.counts(mode),
             last_run=store.last_run(),

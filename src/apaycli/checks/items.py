@@ -28,7 +28,7 @@ def _attested(facts: LiveFacts, name: str, statement: str) -> Finding:
     """The owner's own word, which no API shows."""
     at = (facts.ledger.attestations or {}).get(name)
     how = f"if it is so: apay check-live --attest {name}"
-    if at is None:
+    if at is None or at > facts.now + _DAY_MILLISECONDS:  # a date to come is a clock that was wrong
         return Finding("manual", f"{statement}: not stated yet", how)
     if facts.now - at > ATTESTED_DAYS_MAX * _DAY_MILLISECONDS:
         return Finding("manual", f"{statement}: stated more than {ATTESTED_DAYS_MAX} days ago", how, at)
@@ -194,6 +194,12 @@ def check_secrets(facts: LiveFacts) -> Finding:
 def check_ledger(facts: LiveFacts) -> Finding:
     if facts.ledger.error:
         return Finding("fail", facts.ledger.error, "apay listen creates the ledger")
+    if facts.ledger.bot_id is not None and facts.ledger.bot_id != facts.configured_bot_id:
+        return Finding(
+            "fail",
+            f"it is the ledger of bot {facts.ledger.bot_id}, not of bot {facts.configured_bot_id}",
+            "give each bot its own config and ledger",
+        )
     if facts.ledger.problems:
         return Finding("fail", "; ".join(facts.ledger.problems), "stop the listener and restore a backup")
     counts = facts.ledger.counts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from apaycli.cli.output import Color, Output, standard_output
 from apaycli.clock import Clock, SystemClock
-from apaycli.errors import NeedsConfirmation
+from apaycli.errors import ConfigError, NeedsConfirmation
 
 if TYPE_CHECKING:
     from apaycli.botapi.client import BotApi
@@ -35,6 +35,7 @@ class Common:
     verbose: int = 0
     color: Color = "auto"
     no_input: bool = False
+    strict: bool = False
     debug: bool = False
 
 
@@ -64,6 +65,8 @@ class Env:
         from apaycli.config import load_config
 
         config = load_config(self.common.config, self.environ)
+        if self.common.strict and config.warnings:
+            raise ConfigError("the config has unknown keys", problems=config.warnings)
         for warning in config.warnings:
             self.output.warn(warning)
         return config

@@ -14,7 +14,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
-from apaycli.errors import ApayError, UsageError
+from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +197,7 @@ def _write_file(file: Path, pieces: "Iterator[str]", *, excel: bool) -> None:
             for piece in pieces:
                 target.write(piece.encode("utf-8", "replace"))
     except OSError as error:
-        raise ApayError(f"{file} cannot be written: {error.strerror}; no half file is left") from error
+        raise UsageError(f"{file} cannot be written: {error.strerror}; no half file is left") from error
 
 
 def _write_stdout(env: Env, pieces: "Iterator[str]", *, excel: bool) -> None:

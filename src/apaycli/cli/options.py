@@ -28,12 +28,14 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     ),
     "color": (Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, always or never.")], "auto"),
     "no_input": (Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")], False),
+    "strict": (Annotated[bool, typer.Option("--strict", help="An unknown key in the config is an error.")], False),
     "debug": (Annotated[bool, typer.Option("--debug", help="On a bug, print the report.")], False),
 }
 # Options that may also stand before the command, and whether a value follows.
 LEADING = {
     "--config": True, "--live": False, "--json": False, "--quiet": False, "-q": False, "--verbose": False,
-    "-v": False, "-vv": False, "--color": True, "--no-input": False, "--debug": False,
+    "-v": False, "-vv": False, "--color": True, "--no-input": False, "--strict": False,
+    "--debug": False,
 }  # fmt: skip
 
 

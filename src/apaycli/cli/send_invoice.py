@@ -10,7 +10,7 @@ import typer
 from apaycli.cli.env import Env
 from apaycli.cli.invoice_draft import Options, build_invoices, check_thread
 from apaycli.cli.options import command
-from apaycli.errors import ApayError, TelegramError, UsageError
+from apaycli.errors import ApayError, TelegramError, TokenError, UsageError
 
 if TYPE_CHECKING:
     from apaycli.core.model import Invoice
@@ -85,7 +85,7 @@ def run(options: Options, env: Env) -> None:
     finally:
         store.close()
         api.close()
-    _render(sent, env)
+    _render(sent, len(invoices), env)
 
 
 def _refuse_problems(invoice: "Invoice", env: Env) -> None:
@@ -142,19 +142,19 @@ def _request(params: dict[str, Any]) -> dict[str, Any]:
     return {"method": "sendInvoice", "params": params | {"provider_token": redact(str(params["provider_token"]))}}
 
 
-def _render(sent: "list[Sent]", env: Env) -> None:
-    """What was sent to stdout; then, as an error, what was not."""
+def _render(sent: "list[Sent]", total: int, env: Env) -> None:
+    """What came of each chat to stdout; then, as an error, what did not arrive. One chat that failed is all error."""
     failed = [one for one in sent if one.failure is not None]
-    if not (len(sent) == 1 and failed):
+    if total > 1 or not failed:
         documents = [_document(one) for one in sent]
         if env.output.as_json:
-            env.output.document(documents[0] if len(documents) == 1 else documents)
+            env.output.document(documents[0] if total == 1 else documents)
         else:
             for one in sent:
                 env.output.out("\t".join(_line(one)))
     if failed:
         env.output.flush()
-        raise _combined(failed, len(sent))
+        raise _combined(failed, total, total - len(sent))
 
 
 def _line(one: "Sent") -> list[str]:
@@ -183,9 +183,12 @@ def _document(one: "Sent") -> dict[str, Any]:
     }
 
 
-def _combined(failed: "list[Sent]", total: int) -> ApayError:
+def _combined(failed: "list[Sent]", total: int, untried: int) -> ApayError:
     failures = [(one.invoice.chat_id, one.failure) for one in failed if one.failure is not None]
+    last = failures[-1][1]
     if total == 1:
-        return failures[0][1]
+        return last
+    if isinstance(last, TokenError):
+        return TokenError(f"{last.message}; {untried + 1} of {total} chats did not get the invoice", hint=last.hint)
     reasons = "; ".join(f"{chat_id}: {failure.message}" for chat_id, failure in failures)
     return TelegramError(f"{len(failed)} of {total} chats did not get the invoice: {reasons}", hint=failures[0][1].hint)

@@ -64,6 +64,11 @@ class ReadingVerbs:
     path: str
 
     @reading
+    def bot_id(self) -> int | None:
+        row = one_row(self.db, "SELECT value FROM meta WHERE key = 'bot_id'", ())
+        return int(row["value"]) if row else None
+
+    @reading
     def open_answers(self, decided_from: int) -> list[OpenAnswer]:
         cursor = self.db.cursor()
         cursor.row_factory = sqlite3.Row

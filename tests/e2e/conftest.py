@@ -8,11 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "botapi"))  # the judge of requests is shared
 
-from botapi_spec import log_complaints  # noqa: E402
-from merchant import Merchant, new_world  # noqa: E402
+from botapi_spec import log_complaints
+from merchant import Merchant, new_world
 
-from apaycli.clock import SystemClock  # noqa: E402
-from apaycli.sandbox.server import ServerThread  # noqa: E402
+from apaycli.clock import SystemClock
+from apaycli.sandbox.server import ServerThread
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "botapi"))  # the judge of requests is shared
 
-from rig import Rig  # noqa: E402
+from rig import Rig
 
 
 @pytest.fixture

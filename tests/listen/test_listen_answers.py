@@ -226,6 +226,25 @@ def test_a_refusal_that_was_decided_and_not_sent_is_sent_with_the_same_words(rig
     assert rig.stock() == (0, 0)
 
 
+def test_an_answer_whose_query_was_confirmed_is_not_forgotten_by_the_next_start(rig: Rig) -> None:
+    # Telegram will not tell of the query again: the ledger alone knows that somebody waits.
+    rig.offer(stock=1)
+    rig.invoice(chat_id=GROUP)
+    rig.world.faults.add("hang", rig.clock.monotonic(), methods=ANSWER, count=1)
+
+    async def press(_listener: Listener) -> None:
+        rig.world.buyers.press_pay("order-1001", RAHIM)
+        await rig.quiet()
+        rig.kill()
+
+    rig.listen(press)
+    checkout = rig.world.books.checkouts[1]
+    assert checkout.outcome is None
+    rig.listen(lambda _listener: rig.until(lambda: checkout.outcome, 1))
+    assert checkout.outcome == "accepted"
+    assert outcomes(rig) == ["sent"]
+
+
 def test_an_answer_that_nobody_waits_for_any_more_is_not_sent(rig: Rig) -> None:
     rig.offer(stock=1)
     rig.invoice(chat_id=GROUP)

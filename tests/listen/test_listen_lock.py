@@ -16,9 +16,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def test_the_second_one_is_refused_and_told_the_firsts_pid(environ: dict[str, str]) -> None:
-    with listener_lock(123, environ), pytest.raises(AnotherListener, match=rf"pid {os.getpid()}\b") as caught:
-        with listener_lock(123, environ):
-            pytest.fail("two listeners hold one lock")
+    named = pytest.raises(AnotherListener, match=rf"pid {os.getpid()}\b")
+    with listener_lock(123, environ), named as caught, listener_lock(123, environ):
+        pytest.fail("two listeners hold one lock")
     assert caught.value.exit_code == 7
 
 
@@ -76,6 +76,6 @@ def test_a_folder_that_cannot_be_used_is_named(environ: dict[str, str], tmp_path
 
 def test_the_lock_counts_even_where_the_pid_cannot_be_written(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "state" / "apay" / "listener-123.pid").mkdir(parents=True)
-    with listener_lock(123, environ):
-        with pytest.raises(AnotherListener, match="pid unknown"), listener_lock(123, environ):
-            pass
+    unnamed = pytest.raises(AnotherListener, match="pid unknown")
+    with listener_lock(123, environ), unnamed, listener_lock(123, environ):
+        pytest.fail("two listeners hold one lock")

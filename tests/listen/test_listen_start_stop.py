@@ -1,5 +1,6 @@
 """How a run of the listener begins and ends."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -133,6 +134,19 @@ def test_a_start_says_how_long_nobody_listened_and_what_is_taken_up(rig: Rig) ->
     assert third.away_milliseconds == pytest.approx(7_200_000, abs=1000)
 
 
+def test_a_killed_run_is_away_since_its_last_contact_and_not_since_its_start(rig: Rig) -> None:
+    async def story(_listener: Listener) -> None:
+        await asyncio.sleep(3000)
+        rig.kill()
+
+    rig.listen(story)
+    rig.clock.advance(3600)
+    rig.listen(nothing)
+    away = rig.happened(events.Started)[1].away_milliseconds
+    assert away is not None
+    assert 3_600_000 <= away <= 3_661_000  # a poll every fifty seconds, a note at most every ten
+
+
 # -- --once --------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +192,58 @@ def test_a_stop_sends_what_is_decided_and_confirms_what_is_recorded(rig: Rig) ->
     assert rig.rows("SELECT answer_outcome FROM decisions") == [("sent",)]
     assert len(rig.world.queue) == 0
     assert rig.rows("SELECT stopped_at IS NOT NULL FROM listener_runs") == [(1,)]
+
+
+def test_a_stop_amid_a_batch_confirms_nothing_that_is_not_on_disk(rig: Rig) -> None:
+    rig.offer(stock=3)
+    rig.invoice(chat_id="-1001234567890")
+
+    async def story(_listener: Listener) -> None:
+        await rig.press("order-1001", ASHA)
+        await rig.quiet()
+        rig.writer.seconds = 1
+        with rig.world.polling.held():  # one reply: the query is recorded first, the payment after it
+            rig.world.buyers.pay(1)
+            rig.world.buyers.press_pay("order-1001", RAHIM)
+        await asyncio.sleep(0.5)
+
+    rig.listen(story)
+    assert rig.world.books.checkouts[2].outcome == "accepted"  # what was begun is finished
+    assert len(rig.world.queue) == 2
+    rig.listen(lambda _listener: rig.quiet())
+    rig.truth_kept()
+
+
+def test_a_stop_repeats_a_confirmation_that_had_not_arrived(rig: Rig) -> None:
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        await rig.press()
+        await rig.quiet()
+        rig.world.faults.add("500", rig.clock.monotonic(), methods=["getUpdates"], count=1)
+        rig.world.buyers.pay(1)
+        await rig.until(lambda: rig.happened(events.Trouble))
+        assert len(rig.world.queue) == 1
+
+    rig.listen(story)
+    assert len(rig.world.queue) == 0
+    rig.truth_kept()
+
+
+def test_a_stop_notes_how_every_answer_went(rig: Rig) -> None:
+    rig.offer(stock=9)
+    rig.invoice(chat_id="-1001234567890")
+
+    async def story(_listener: Listener) -> None:
+        await rig.quiet()
+        rig.writer.seconds = 1
+        for buyer in range(5000, 5004):
+            rig.world.buyers.press_pay("order-1001", buyer)
+            await asyncio.sleep(0.7)
+        await rig.until(lambda: all(checkout.outcome for checkout in rig.world.books.checkouts.values()))
+
+    rig.listen(story)
+    assert rig.rows("SELECT answer_outcome FROM decisions") == [("sent",)] * 4
 
 
 async def _in_its_long_poll(rig: Rig) -> None:

@@ -49,6 +49,7 @@ MUTANTS = (
         "listen/processor.py",
         "        if before is not None:\n",
         "        if False:\n",
+        LISTEN,
     ),
     Mutant(
         "release the units whenever an answer is refused",
@@ -100,7 +101,7 @@ MUTANTS = (
     Mutant(
         "never expire",
         "listen/listener.py",
-        "            tasks.create_task(self._every(_EXPIRY_SECONDS, self._expire)),\n",
+        "            tasks.create_task(self._or_end(self._every(_EXPIRY_SECONDS, self._expire))),\n",
         "",
     ),
     Mutant(

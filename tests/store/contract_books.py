@@ -79,15 +79,22 @@ class BooksContract(LedgerContract):
 
     def test_counts_say_what_lies_in_the_ledger(self, store: Store) -> None:
         assert store.counts("test") == LedgerCounts(0, 0, 0, 0, 0, 0, 0, None)
-        record(store, invoice(quantity=2))
+        record(store, invoice(1, quantity=2), invoice(2), invoice(3, mode="live"))
         with store.transaction() as tx:
-            reserve(tx, invoice(quantity=2))
+            reserve(tx, invoice(1, quantity=2), number=1)
+            post(tx, invoice(2), reserve(tx, invoice(2), number=2), number=9)
+            for number in (3, 4):
+                reserve(tx, invoice(3, mode="live"), (ASHA, RAHIM)[number - 3], number=number)
             tx.record_receipt(receipt(1), 1, b"1", NOW)
             tx.record_receipt(receipt(2, flag=Flag.LATE), 2, b"2", NOW)
-            tx.record_receipt(receipt(3, mode="live", flag=Flag.LATE), 3, b"3", NOW)
+            for number in (3, 4):
+                tx.record_receipt(receipt(number, mode="live", flag=Flag.LATE), 3, b"%d" % number, NOW)
             tx.record_dead_letter(None, "x", True, b"x", NOW)
             tx.record_answers([answered(1, "sent")])
-        assert store.counts("test") == LedgerCounts(2, 1, 1, 2, 1, 1, 0, 12)
+            assert tx.stock_counts("test") == store.stock_counts("test") == {"duck": (1, 2)}
+            assert tx.stock_counts("live") == {"duck": (0, 2)}
+        assert store.counts("test") == LedgerCounts(3, 1, 1, 2, 1, 1, 0, 12)
+        assert store.counts("live") == LedgerCounts(2, 2, 2, 2, 1, 1, 0, 12)
 
     def test_an_answer_that_was_not_sent_has_no_speed(self, store: Store) -> None:
         with store.transaction() as tx:
@@ -109,6 +116,13 @@ class BooksContract(LedgerContract):
                 {"photo_url": "https://a.example/x.jpg"},
             ):
                 assert tx.standing_invoice(invoice(2, **other)) is None
+
+    def test_invoices_of_other_chats_modes_and_products_do_not_hide_it(self, store: Store) -> None:
+        others: tuple[dict[str, Any], ...] = ({"chat_id": "@others"}, {"mode": "live"}, {"sku": "bear"}, {"sku": None})
+        later = [invoice(number, created_at=NOW + number, **other) for number, other in enumerate(others, 2)]
+        record(store, invoice(1), *later)
+        with store.transaction() as tx:
+            assert tx.standing_invoice(invoice(9)) == invoice(1)
 
     def test_only_the_latest_invoice_of_a_chat_stands(self, store: Store) -> None:
         record(store, invoice(1), invoice(2, title="Blue duck", created_at=NOW + 1))

@@ -233,6 +233,16 @@ class CheckoutContract(LedgerContract):
         assert store.reservations_due(NOW + 10) == 0
         assert store.stock_counts("test") == {"duck": (0, 1)}
 
+    def test_all_that_is_due_expires_at_once(self, store: Store) -> None:
+        ducks = [invoice(number) for number in range(1, 31)]
+        record(store, *ducks)
+        with store.transaction() as tx:
+            for number, duck in enumerate(ducks, 1):
+                reserve(tx, duck, number=number, capacity=30, expires_at=NOW + number)
+            ended = tx.expire_reservations(NOW + 30)
+        assert [each.expires_at for each in ended] == [NOW + number for number in range(1, 31)]
+        assert store.stock_counts("test") == {"duck": (0, 0)}
+
     def test_an_ended_reservation_makes_room(self, store: Store) -> None:
         single = invoice(uses_max=1)
         record(store, single)

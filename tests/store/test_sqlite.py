@@ -5,6 +5,8 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,8 @@ def test_ledger_and_its_companions_are_private(path: Path) -> None:
 def test_a_ledger_that_others_can_read_is_repaired(path: Path) -> None:
     open_sqlite(path).close()
     path.chmod(0o664)
+    open_sqlite(path, read_only=True).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664  # a reader changes nothing
     open_sqlite(path).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -207,6 +211,38 @@ def test_the_switch_to_a_durable_log_waits_its_turn(path: Path, refusals: int, g
     db.close()
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["plain", "in a savepoint"])
+def test_a_full_disk_is_the_ledgers_trouble_and_not_the_updates(ledger: SqliteStore, apart: bool) -> None:
+    """Whatever was begun is undone, and the same step succeeds once there is room."""
+    fill(ledger)
+
+    def record_much() -> None:
+        with ledger.transaction() as tx:
+            tx.attest("begun", NOW)
+            with tx.savepoint() if apart else nullcontext():
+                tx.record_dead_letter(1, "x", False, b"x" * 100_000, NOW)
+
+    (pages,) = ledger.db.execute("PRAGMA page_count").fetchone()
+    ledger.db.execute(f"PRAGMA max_page_count = {pages}")
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="full"):
+            record_much()
+        assert not ledger.db.in_transaction
+    assert ledger.attestations() == {}
+    assert ledger.integrity_problems() == []
+    ledger.db.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    record_much()
+    assert ledger.attestations() == {"begun": NOW}
+    assert ledger.counts("test").dead_letters == 1
+
+
+def test_another_thread_may_use_it_in_turn(ledger: SqliteStore) -> None:
+    """The listener opens the ledger in one thread and writes it in another."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        worker.submit(record, ledger, invoice()).result()
+    assert standing(ledger, invoice()) == (0, 0, 0, 0)
+
+
 @pytest.mark.parametrize("name", ["with space.db", "a?mode=memory.db", "a#b.db", "100%25.db", "আশা.db"])
 def test_any_name_is_a_file_of_that_name(tmp_path: Path, name: str) -> None:
     store = open_sqlite(tmp_path / name)
@@ -248,6 +284,15 @@ def test_a_ledger_in_other_hands_is_said_to_be_locked(path: Path, ledger: Sqlite
         tx.attest("y", NOW)
     second.close()
     assert set(ledger.attestations()) == {"x", "y"}
+
+
+def test_a_ledger_on_a_network_filesystem_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = _filesystem(path.parent)
+    monkeypatch.setattr("apaycli.store.sqlite._NETWORK_FILESYSTEMS", {here})
+    with pytest.raises(LedgerError, match=rf"lies on a network filesystem \({here}\)") as caught:
+        open_sqlite(path)
+    assert caught.value.hint == "move it to a local disk"
+    assert not path.exists()
 
 
 MOUNTS = """\

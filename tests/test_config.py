@@ -220,7 +220,7 @@ def test_a_config_with_a_token_must_be_private(tmp_path: Path, mode: int) -> Non
         ("[terms]\nrequire_acceptance = true", "terms.require_acceptance = true is not possible"),
         ('[bot]\napi_url = "http://bots.example"', "bot.api_url must be https://"),
         ('[bot]\napi_url = "https://u:canary@bots.example"', "bot.api_url must not contain a user"),
-        ('[bot]\napi_url = "file:///etc/passwd"', "bot.api_url must be an https:// address"),
+        ('[bot]\napi_url = "file:///etc/passwd"', "bot.api_url must begin with https:// (or http://"),
         ('[bot]\napi_url = "https://169.254.169.254"', "bot.api_url must not be a link-local address"),
         ('[bot]\ntoken = "a:canary"\ntoken_file = "t"', "bot.token and bot.token_file are both given; keep one"),
         ('[provider]\nlive_token = "canary"\nlive_token_file = "t"', "provider.live_token_file are both given"),
@@ -250,6 +250,13 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert len(problems) == 5
     for key in ("bot.api_url", "store.url", "listen.poll_timeout", "declines.nope", "APAY_STOCK"):
         assert sum(key in problem for problem in problems) == 1
+
+
+def test_a_mistake_does_not_hide_the_warnings(tmp_path: Path) -> None:
+    """The misspelt key is often the very reason."""
+    mistake, warning = problems_of(tmp_path, '[bot]\napi_url = "ftp://x"\ntokn_file = "x"')
+    assert "bot.api_url must begin with" in mistake
+    assert "bot.tokn_file is not known (did you mean 'bot.token_file'?)" in warning
 
 
 @pytest.mark.parametrize(

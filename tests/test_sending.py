@@ -13,7 +13,7 @@ from apaycli.errors import TelegramError, TokenError
 from apaycli.sandbox.chats import Chat
 from apaycli.sandbox.wire import Answer
 from apaycli.sandbox.world import World
-from apaycli.sending import Sent, send_all
+from apaycli.sending import Interrupted, Sent, send_all
 from apaycli.store.sqlite import SqliteStore, open_in_memory
 
 RAHIM, ASHA, STRANGER, GROUP, TOPICS = "1001", "1002", "5555", "-4001", "-1001234567890"
@@ -63,6 +63,13 @@ class Desk:
         ).fetchall()
 
 
+class _Impatient(list[float]):
+    """Waits that somebody ends with Ctrl-C."""
+
+    def append(self, seconds: float) -> None:
+        raise KeyboardInterrupt
+
+
 def invoice_to(chat_id: str, number: int = 0) -> Invoice:
     return Invoice(
         invoice_id=f"inv_{number}", mode="test", invoice_payload=f"payload-{number}", chat_id=chat_id, sku=None,
@@ -92,14 +99,50 @@ def test_the_ledger_knows_an_invoice_before_its_request_leaves(desk: Desk) -> No
     assert [[row[0] for row in rows] for rows in seen] == [["sending"], ["sent", "sending"]]
 
 
-def test_a_crash_while_the_request_is_out_leaves_it_as_sending(desk: Desk) -> None:
-    def crash() -> None:
+@pytest.mark.parametrize("crash", [SystemExit(143), MemoryError()], ids=str)
+def test_a_crash_while_the_request_is_out_leaves_it_as_sending(desk: Desk, crash: BaseException) -> None:
+    def die() -> None:
+        raise crash
+
+    desk.before = die
+    with pytest.raises(type(crash)):
+        desk.send(RAHIM, ASHA)
+    assert [row[0] for row in desk.rows()] == ["sending"]
+
+
+def test_ctrl_c_while_the_request_is_out_leaves_the_outcome_unknown_and_stops(desk: Desk) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    desk.before = crash
-    with pytest.raises(KeyboardInterrupt):
-        desk.send(RAHIM)
-    assert [row[0] for row in desk.rows()] == ["sending"]
+    desk.before = interrupt
+    [sent] = desk.send(RAHIM, ASHA)
+    assert (sent.state, type(sent.failure)) == ("unknown", Interrupted)
+    assert sent.failure is not None
+    assert sent.failure.exit_code == 130
+    assert [row[0] for row in desk.rows()] == ["unknown"]
+
+
+def test_ctrl_c_at_the_second_chat_keeps_the_first_and_spares_the_third(desk: Desk) -> None:
+    def interrupt() -> None:
+        if desk.requests() == 1:
+            raise KeyboardInterrupt
+
+    desk.before = interrupt
+    first, second = desk.send(RAHIM, ASHA, GROUP)
+    assert (first.state, second.state) == ("sent", "unknown")
+    assert second.failure is not None
+    assert f"unknown whether {ASHA} got the invoice inv_1: interrupted" in second.failure.message
+    assert "does not send it again" in (second.failure.hint or "")
+    assert [row[0] for row in desk.rows()] == ["sent", "unknown"]  # the third never came to the ledger
+    assert desk.rows()[1][3] == second.failure.message
+
+
+def test_ctrl_c_while_telegram_makes_us_wait_stops_too(desk: Desk) -> None:
+    desk.outage("429", count=1, retry_after=5)
+    desk.waits = _Impatient()
+    [sent] = desk.send(RAHIM, ASHA)
+    assert type(sent.failure) is Interrupted
+    assert desk.requests() == 1
 
 
 @pytest.mark.parametrize("after", [False, True])

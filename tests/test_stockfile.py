@@ -180,7 +180,7 @@ def test_nobody_may_buy_none(tmp_path: Path) -> None:
         ({"forwarding": '"button"'}, 'products.duck.forwarding must be "pay-button" or "deep-link"'),
         ({"paused": '"yes"'}, "products.duck.paused must be true or false"),
         ({"shipping": "[]"}, "products.duck.shipping is not possible with this version"),
-        ({"currency": '"inr"'}, "products.duck.currency 'inr' is not in Telegram's list of currencies"),
+        ({"currency": '"inr"'}, "products.duck.currency 'inr' is not in Telegram's list of currencies (did you"),
         ({"currency": '"TND"'}, "products.duck.currency 'TND' is not in Telegram's list of currencies (A-Pay takes"),
         ({"currency": '"XTR"'}, "products.duck.currency XTR is Telegram Stars"),
         ({"currency": "5"}, 'products.duck.currency must be a code in quotes, such as "INR"'),
@@ -260,6 +260,15 @@ need = "name"
                 "products.bear.need"):  # fmt: skip
         assert sum(problem.startswith(key) for problem in problems) == 1, (key, problems)
     assert len(problems) == 9
+
+
+def test_a_bad_key_hides_no_limit(tmp_path: Path) -> None:
+    text = toml(
+        title=None, titel='"Duck"', description='""', photo_url='"ftp://x"', tips="{ max = 5, suggested = [9] }"
+    )
+    assert [problem.split(" ")[0] for problem in problems_of(write(tmp_path, text))] == [
+        f"products.duck.{key}" for key in ("titel", "title", "description", "tips.suggested", "photo_url")
+    ]
 
 
 def test_hostile_names_are_shown_harmless(tmp_path: Path) -> None:

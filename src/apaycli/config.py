@@ -209,7 +209,7 @@ def load_config(explicit: Path | None, environ: Mapping[str, str]) -> Config:
     values, origins = _values(written, folder, environ, path, problems)
     problems += _contradictions(values, origins, path)
     if problems:
-        raise ConfigError("the config has mistakes", problems=tuple(problems))
+        raise ConfigError("the config has mistakes", problems=(*problems, *warnings))
     if any(key.secret and key.name in written for key in KEYS):
         _refuse_open_config(path)
     return Config(path if found else None, folder, values, origins, wordings, tuple(warnings))

@@ -93,7 +93,7 @@ def parse_api_url(value: Any, folder: Path) -> str:
     except ValueError:
         raise BadValue("is no address") from None
     if parts.scheme not in {"http", "https"} or not host:
-        raise BadValue("must be an https:// address")
+        raise BadValue("must begin with https:// (or http:// for this machine: http://127.0.0.1:8081)")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise BadValue("must not contain a user, a password, ? or #")
     if parts.scheme == "http" and not _is_loopback(host):

@@ -51,7 +51,7 @@ class AmountError(ValueError):
 
 @functools.cache
 def currencies() -> dict[str, Currency]:
-    """Telegram's currencies by code. KHR and TND, which A-Pay knows, are not among them."""
+    """Telegram's currencies by code. KHR, TND, GNF and XOF, which A-Pay names, are not among them."""
     rows = json.loads((Path(__file__).parent / "data" / "currencies.json").read_text("utf-8"))
     return {code: _currency(row) for code, row in rows.items()}
 

@@ -21,6 +21,12 @@ _WAITS_MAX = 3
 _WAIT_SECONDS_MAX = 60
 
 
+class Interrupted(OutcomeUnknown):
+    """Ctrl-C between a request and its answer."""
+
+    exit_code = 130
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What came of one invoice; `failure` is None only for `sent`."""
@@ -50,10 +56,12 @@ def send_all(
             sent = _send(invoice, api, provider_token, delivery, say, sleep)
         except TokenError as error:
             sent = Sent(invoice, "refused", failure=error)
+        except KeyboardInterrupt:
+            sent = Sent(invoice, "unknown", failure=_unknown(invoice, Interrupted("interrupted while it was sent")))
         _record(store, sent, clock, sent.failure.message if sent.failure else None)
         results.append(sent)
-        if isinstance(sent.failure, TokenError):
-            break  # the next chat would be told the same
+        if isinstance(sent.failure, TokenError | Interrupted):
+            break  # the next chat would be told the same, or is not wanted any more
     return results
 
 
@@ -106,7 +114,7 @@ def _message_id(message: Any) -> int | None:
 
 
 def _unknown(invoice: Invoice, failure: OutcomeUnknown) -> OutcomeUnknown:
-    return OutcomeUnknown(
+    return type(failure)(
         f"it is unknown whether {invoice.chat_id} got the invoice {invoice.invoice_id}: {failure.message}",
         hint="look into the chat; apay does not send it again by itself. If it is there, it can be paid",
     )

@@ -17,7 +17,7 @@ from apaycli.core.invoice import (
     check_currency,
     check_photo_url,
     check_prices,
-    check_texts,
+    check_text,
     check_tips,
 )
 from apaycli.core.model import Forwarding, LabeledPrice, Product, Tips
@@ -138,13 +138,12 @@ class _Reader:
                 fields[key] = parse()
             except _Bad as bad:
                 self.problems.append(f"{self.path}: {place}.{key} {bad}")
+        limits = _limits(fields, price, currency)
+        self._sort((replace(limit, field=price) if limit.field == "prices" else limit for limit in limits), place + ".")
         if not currency or len(fields) < len(read):
             return None
         del fields["shipping"]
-        product = Product(sku=sku, currency=currency, prices=fields.pop(price), **fields)
-        limits = (replace(limit, field=price) if limit.field == "prices" else limit for limit in _limits(product))
-        self._sort(limits, place + ".")
-        return product
+        return Product(sku=sku, currency=currency, prices=fields.pop(price), **fields)
 
     def _sort(self, problems: Iterator[Problem], prefix: str) -> None:
         for problem in problems:
@@ -152,11 +151,16 @@ class _Reader:
             target.append(f"{self.path}: {prefix}{problem.field} {problem.message}")
 
 
-def _limits(product: Product) -> Iterator[Problem]:
-    yield from check_texts(product.title, product.description)
-    yield from check_prices(product.prices, product.currency)
-    yield from check_tips(product.tips, product.currency)
-    yield from check_photo_url(product.photo_url)
+def _limits(fields: Mapping[str, Any], price: str, currency: str) -> Iterator[Problem]:
+    """Telegram's limits for whatever could be read: one bad value does not hide the next."""
+    for name in ("title", "description"):
+        if name in fields:
+            yield from check_text(name, fields[name])
+    if price in fields:
+        yield from check_prices(fields[price], currency)
+    if "tips" in fields:
+        yield from check_tips(fields["tips"], currency)
+    yield from check_photo_url(fields.get("photo_url"))
 
 
 def _text(values: dict[str, Any], key: str) -> str:
@@ -184,8 +188,9 @@ def _prices(values: dict[str, Any], currency: str) -> tuple[LabeledPrice, ...]:
     if ("price" in values) == ("prices" in values):
         raise _Bad("needs either price or prices")
     if "price" in values:
-        label = values.get("title")
-        return (LabeledPrice(label if isinstance(label, str) else "", amount_of(values["price"], currency)),)
+        title = values.get("title")
+        label = title if isinstance(title, str) and title.strip() else "?"  # a bad title has its own problem
+        return (LabeledPrice(label, amount_of(values["price"], currency)),)
     lines = values["prices"]
     if not isinstance(lines, list) or not lines:
         raise _Bad('must be a list such as [{ label = "Duck", amount = 450 }]')

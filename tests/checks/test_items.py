@@ -1,6 +1,7 @@
 """The live checklist: one passing and one failing example of each line, and nothing passes unseen."""
 
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -155,7 +156,8 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (replace(GOOD, open_files=None), "manual", "look at the permissions yourself"),
     ],
     "ledger": [
-        (with_ledger(error="there is no ledger"), "fail", "there is no ledger"),
+        (with_ledger(error="there is no ledger"), "fail", "there is no ledger apay listen creates it"),
+        (with_ledger(error="it is damaged", exists=True), "fail", "it is damaged stop apay, move the file aside"),
         (with_ledger(problems=("units sold differ",)), "fail", "units sold differ"),
         (with_counts(dead_letters_with_payment=1), "fail", "1 unreadable update(s) mention a payment"),
         (with_counts(conflicts=2), "fail", "2 payment(s) contradict"),
@@ -250,6 +252,8 @@ def test_a_statement_is_good_for_ninety_days(name: str, age: int, outcome: str) 
     found = finding(name, with_ledger(attestations={name: NOW - age}))
     assert (found.outcome, found.seen_at) == (outcome, NOW - age)
     assert ("more than 90 days ago" in found.seen) == (outcome == "manual")
+    day = datetime.fromtimestamp((NOW - age) / 1000, UTC).date().isoformat()
+    assert found.seen.endswith(f": stated by the owner on {day}") == (outcome == "pass")
     assert found.next_step == ("" if outcome == "pass" else f"if it is so: apay check-live --attest {name}")
 
 

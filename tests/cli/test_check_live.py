@@ -5,12 +5,17 @@ import pytest
 from apaycli.checks.items import ATTESTABLE, CHECKS
 from apaycli.clock import ManualClock
 from apaycli.core.incoming import PreCheckoutQuery
-from apaycli.core.model import Decision, DeclineReason, User
+from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, User
 from apaycli.store.protocol import AnswerResult
 from shop import STOCK, Shop
 
 NAMES = [name for name, _ in CHECKS]
 LIVE = ("check-live", "--live")
+LIVE_INVOICE = Invoice(
+    invoice_id="inv_1", mode="live", invoice_payload="payload", chat_id="1001", sku="rubber-duck", title="Duck",
+    description="Yellow.", currency="INR", prices=(LabeledPrice("Duck", 49900),), quantity=1, forwarding="deep-link",
+    created_at=1,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -28,10 +33,11 @@ def ready(shop: Shop) -> Shop:
     with shop.store() as store:
         store.bind_bot(int(shop.world.bot_token.partition(":")[0]))
         query = PreCheckoutQuery(1, "q1", User(1001), "INR", 49900, "payload")
-        decision = Decision("q1", False, DeclineReason.UNKNOWN_INVOICE, "no")
+        decision = Decision("q1", False, DeclineReason.SOLD_OUT, "no")
         with store.transaction() as tx:
             run = tx.start_run(4711, "live", now)
             tx.record_contact(run, now)
+            tx.record_invoice(LIVE_INVOICE)
             tx.record_decision(query, decision, now)
             tx.record_answers([AnswerResult("q1", "sent", now, 40)])
             for name in ATTESTABLE:
@@ -43,6 +49,12 @@ def test_a_shop_that_is_ready_is_exit_code_0(ready: Shop) -> None:
     done = ready.run(*LIVE, "--json")
     assert {check["name"]: check["outcome"] for check in done.json["checks"]} == dict.fromkeys(NAMES, "pass")
     assert (done.code, done.err) == (0, "")
+
+
+def test_an_answer_in_the_other_mode_shows_nothing_of_this_one(ready: Shop) -> None:
+    done = ready.run("check-live", "--only", "answers", "--json")
+    assert (done.code, done.json["checks"][0]["outcome"]) == (6, "manual")
+    assert ready.run(*LIVE, "--only", "answers").code == 0
 
 
 def test_a_warning_does_not_stand_in_the_way(ready: Shop) -> None:

@@ -232,9 +232,27 @@ def test_a_file_is_private_whole_and_said(sold: Shop) -> None:
     finally:
         os.umask(before)
     assert (done.code, done.out) == (0, "")
-    assert done.err == f"apay: written to {target}\n"
+    assert done.err == f"apay: 3 receipt(s), test, written to {target}\n"
     assert target.stat().st_mode & 0o777 == 0o600
     assert target.read_text("utf-8") == sold.run("export").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--live",), "1 receipt(s), live"),
+        (("--mode", "all"), "4 receipt(s), all modes"),
+        (("--flag", "duplicate"), "0 receipt(s), test"),
+        (("--sku", "bear", "--json"), "1 receipt(s), test"),
+        (("--mode", "all", "--jsonl"), "4 receipt(s), all modes"),
+    ],
+)
+def test_how_many_receipts_of_which_mode_went_into_a_file_is_said(
+    sold: Shop, options: tuple[str, ...], said: str
+) -> None:
+    target = sold.folder / "receipts"
+    assert sold.run("export", str(target), *options).err == f"apay: {said}, written to {target}\n"
+    assert sold.run("export", *options).err == ""  # the books themselves on stdout need no talk
 
 
 def test_a_file_that_is_there_is_replaced_by_force_alone(sold: Shop) -> None:

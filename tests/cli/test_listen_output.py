@@ -11,7 +11,7 @@ from apaycli.cli.listen_output import _EVENT_NAMES, Renderer, document
 from apaycli.cli.output import Output
 from apaycli.cli.status_line import StatusLine, render_span
 from apaycli.core.incoming import PreCheckoutQuery
-from apaycli.core.model import Decision, DeclineReason, Flag, Invoice, LabeledPrice, Reservation, User
+from apaycli.core.model import Decision, DeclineReason, Flag, Invoice, LabeledPrice, Mode, Reservation, User
 from apaycli.listen import events
 from ledger_rows import receipt
 from shop import Stream
@@ -29,7 +29,8 @@ RESERVATION = Reservation(7, "inv_1", 1001, "rubber-duck", 2, AT)
 
 
 def answered(reason: DeclineReason | None = None, **changes: Any) -> events.Answered:
-    query = PreCheckoutQuery(1, "q1", changes.pop("buyer", RAHIM), "INR", 49900, "p")
+    currency, total_amount = changes.pop("asked", ("INR", 49900))
+    query = PreCheckoutQuery(1, "q1", changes.pop("buyer", RAHIM), currency, total_amount, "p")
     decision = Decision("q1", reason is None, reason, None if reason is None else "Sorry.")
     values = {"invoice": INVOICE, "outcome": "sent", "milliseconds": 12, "repeated": False} | changes
     return events.Answered(AT, query, decision, **values)
@@ -51,7 +52,25 @@ PAID = "PAID (test)  Rahim Uddin (@rahim)  1 x Rubber duck  ₹499.00  receipt 3
 LINES: list[tuple[events.Event, str]] = [
     (answered(), f"{ASKED}  yes  12 ms"),
     (answered(DeclineReason.SOLD_OUT), f"{ASKED}  no: sold_out  12 ms"),
-    (answered(DeclineReason.EXPIRED, invoice=None), "pre-checkout  Rahim Uddin (@rahim)  -  no: expired  12 ms"),
+    (answered(DeclineReason.EXPIRED, invoice=None), "pre-checkout  Rahim Uddin (@rahim)  ₹499.00  no: expired  12 ms"),
+    (
+        answered(DeclineReason.EXPIRED, invoice=None, asked=(None, None)),
+        "pre-checkout  Rahim Uddin (@rahim)  -  no: expired  12 ms",
+    ),
+    (answered(asked=("INR", 59900)), f"{ASKED.replace('499', '599')}  yes  12 ms"),  # with a tip
+    (answered(asked=("INR", None)), f"{ASKED}  yes  12 ms"),
+    (
+        answered(DeclineReason.AMOUNT_MISMATCH, asked=("INR", 100)),
+        f"{ASKED.replace('₹499.00', 'asked ₹1.00, invoice ₹499.00')}  no: amount_mismatch  12 ms",
+    ),
+    (
+        answered(DeclineReason.CURRENCY_MISMATCH, asked=("USD", 49900)),
+        f"{ASKED.replace('₹499.00', 'asked $499.00, invoice ₹499.00')}  no: currency_mismatch  12 ms",
+    ),
+    (
+        answered(DeclineReason.AMOUNT_MISMATCH, asked=(None, None)),
+        f"{ASKED.replace('₹499.00', 'asked ?, invoice ₹499.00')}  no: amount_mismatch  12 ms",
+    ),
     (answered(repeated=True), f"{ASKED}  yes  12 ms  again"),
     (answered(outcome="too_old"), f"{ASKED}  yes  12 ms  TOO LATE for Telegram"),
     (answered(outcome="failed"), f"{ASKED}  yes  12 ms  NOT DELIVERED"),
@@ -118,6 +137,40 @@ TALK: list[tuple[events.Event, str]] = [
 def test_what_happens_to_money_is_one_line_on_stdout(event: events.Event, line: str) -> None:
     assert rendered(event) == (f"10:00:05Z  {line}\n", "")
     assert rendered(event, quiet=True) == (f"10:00:05Z  {line}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "bracket"),
+    [
+        ("live", DeclineReason.EXPIRED, " (a test invoice, and this listener runs in live mode)"),
+        ("test", DeclineReason.EXPIRED, ""),
+        ("live", None, ""),
+    ],
+)
+def test_an_invoice_of_the_other_mode_that_is_declined_is_called_so(
+    mode: Mode, reason: DeclineReason | None, bracket: str
+) -> None:
+    out = Stream()
+    output = Output(out, Stream(), {})
+    render = Renderer(output, StatusLine(output))
+    render(events.Started(AT, mode, None, 0, 0))
+    render(answered(reason))
+    said = f"no: {reason}{bracket}" if reason else "yes"
+    assert out.getvalue() == f"10:00:05Z  {ASKED}  {said}  12 ms\n"
+
+
+def test_on_a_narrow_terminal_a_line_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    out, err = Stream(terminal=True), Stream(terminal=True)
+    output = Output(out, err, {"NO_COLOR": "1"}, quiet=True)
+    Renderer(output, StatusLine(output))(answered(DeclineReason.SOLD_OUT))
+    first, *others = out.getvalue().splitlines()
+    assert first.startswith("10:00:05Z  pre-checkout")
+    assert others
+    assert all(line.startswith(" " * 11) for line in others)
+    assert all(len(line) <= 40 for line in (first, *others))
+    assert " ".join(out.getvalue().split()) == f"10:00:05Z {ASKED}  no: sold_out  12 ms".replace("  ", " ")
+    assert rendered(answered(DeclineReason.SOLD_OUT))[0].count("\n") == 1  # into a pipe, one line as ever
 
 
 @pytest.mark.parametrize(("event", "said"), TALK)
@@ -233,10 +286,10 @@ def test_on_a_terminal_the_status_line_makes_room_for_others(monkeypatch: pytest
     output = Output(out, err, {"NO_COLOR": "1"})
     render = Renderer(output, StatusLine(output))
     render(events.Standing(AT, AT - 3_000, {"INR": 99800}, 2))
-    assert err.getvalue() == f"{CLEAR}contact 3 s ago | today ₹998.00 | 2 unit(s) held"
+    assert err.getvalue() == f"{CLEAR}today ₹998.00 | 2 unit(s) held | contact 3 s ago"
     err.truncate(err.seek(0))
     render(answered())
-    assert err.getvalue() == f"{CLEAR}{CLEAR}contact 3 s ago | today ₹998.00 | slowest answer 12 ms | 2 unit(s) held"
+    assert err.getvalue() == f"{CLEAR}{CLEAR}today ₹998.00 | 2 unit(s) held | contact 3 s ago | slowest answer 12 ms"
     err.truncate(err.seek(0))
     render(events.Stopped(AT))
     assert err.getvalue() == f"{CLEAR}apay: stopped; everything that was confirmed is on disk\n"

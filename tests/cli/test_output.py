@@ -88,6 +88,61 @@ def test_elsewhere_a_table_is_tab_separated_without_headers() -> None:
     assert texts(made) == (f"duck\t1\n\ta\\x09b\n{'x' * 100}\t\n", "")
 
 
+ROWS = [("duck", "Rubber duck", 10), ("bear", "A cast iron bear of some weight, for outdoors", None)]
+
+
+def test_a_table_wider_than_the_terminal_is_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "32")
+    made = output(terminal=True, color="never")
+    made.table(("SKU", "TITLE", "OFFERED"), ROWS)
+    out, _ = texts(made)
+    assert out.splitlines() == [
+        "duck",
+        "    title: Rubber duck",
+        "    offered: 10",
+        "bear",
+        "    title: A cast iron bear of",
+        "    some weight, for outdoors",
+        "    offered: -",
+    ]
+
+
+@pytest.mark.parametrize("columns", range(30, 90))
+def test_no_table_is_wider_than_its_terminal_and_none_is_cut(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    made = output(terminal=True, color="never")
+    made.table(("SKU", "TITLE", "OFFERED"), ROWS)
+    out, _ = texts(made)
+    assert max(map(len, out.splitlines())) <= columns
+    assert "…" not in out
+    assert " ".join(ROWS[1][1].split()) in " ".join(out.split())
+
+
+def test_talk_is_broken_between_words_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    line = (
+        "apay: warning: anybody who sees the pay-button-of-this-shop can pay, as often as the stock lasts; forwarded copies carry a Pay button"
+    )
+    terminal, pipe = output(terminal=True), output()
+    for made in (terminal, pipe):
+        made.say(line)
+        made.say("apay: short")
+    assert texts(pipe)[1] == f"{line}\napay: short\n"
+    shown = texts(terminal)[1].splitlines()
+    assert len(shown) > 3
+    assert [part.startswith("  ") for part in shown] == [False, *[True] * (len(shown) - 2), False]
+    assert all(len(part) <= 40 for part in shown)
+    assert " ".join(" ".join(shown).split()) == f"{line} apay: short"
+
+
+@pytest.mark.parametrize("columns", ["40", "29", "1", "0"])
+def test_a_word_longer_than_the_terminal_loses_no_letter(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    made = output(terminal=True)
+    made.say("apay: ledger /" + "a-b" * 40)
+    assert "".join(texts(made)[1].split()) == "apay:ledger/" + "a-b" * 40
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_strangers_text_in_a_cell_is_shown_and_never_obeyed(terminal: bool) -> None:
     made = output(terminal=terminal, color="never")

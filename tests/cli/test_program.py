@@ -90,6 +90,46 @@ def test_a_reader_who_has_seen_enough_is_no_failure(full_shop: Shop, arguments: 
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    "arguments", [("stock",), ("stock", "--json"), ("export",), ("export", "--json"), ("config", "show"), ("--help",)]
+)
+def test_an_output_that_is_full_is_told_and_no_bug(full_shop: Shop, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [*APAY, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environ_of(full_shop),
+            check=False,
+            timeout=60,
+        )
+    assert ended.returncode == 2
+    assert "the output cannot be written: No space left on device" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not list(full_shop.folder.rglob("*report*"))
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("stock", 0), ("export --json", 0), ("stock add rubber-duck 1", 0), ("stok", 2)]
+)
+def test_a_closed_stream_is_no_bug(full_shop: Shop, closed: str, arguments: str, code: int) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *APAY, *arguments.split()],
+        capture_output=True,
+        text=True,
+        env=environ_of(full_shop),
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == code
+    assert "bug" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert bool(ended.stdout) == (code == 0 and closed == "2>&-")
+    assert "rubber-duck" in full_shop.stock_file.read_text()
+
+
 def test_head_gets_its_lines(full_shop: Shop) -> None:
     with subprocess.Popen([*APAY, "export"], stdout=subprocess.PIPE, env=environ_of(full_shop)) as process:
         assert process.stdout is not None

@@ -14,7 +14,7 @@ import pytest
 
 from shop import Shop
 
-KEYS = ["APAY_API_URL", "APAY_BOT_TOKEN", "APAY_TEST_PROVIDER_TOKEN"]
+KEYS = ["APAY_API_URL", "APAY_BOT_TOKEN", "APAY_TEST_PROVIDER_TOKEN", "APAY_LIVE_PROVIDER_TOKEN"]
 
 
 @contextmanager
@@ -47,6 +47,8 @@ def test_it_prints_its_address_answers_there_and_stops_when_asked(tmp_path: Path
         environ = json.loads(line)
         assert list(environ) == KEYS
         assert environ["APAY_API_URL"].startswith("http://127.0.0.1:")
+        assert ":TEST:" in environ["APAY_TEST_PROVIDER_TOKEN"]
+        assert ":LIVE:" in environ["APAY_LIVE_PROVIDER_TOKEN"]
         assert get_me(environ)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
@@ -63,12 +65,13 @@ def test_for_people_it_prints_lines_for_a_shell(tmp_path: Path) -> None:
         assert get_me(values)
 
 
-def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_tokens_and_any_other_or_none_others(tmp_path: Path) -> None:
     tokens = []
-    for seed in ("1", "1", "2"):
-        with running(tmp_path, "--json", "--seed", seed) as (_, (line,)):
+    for options in (("--seed", "1"), ("--seed", "1"), ("--seed", "0"), ("--seed", "0"), (), ()):
+        with running(tmp_path, "--json", *options) as (_, (line,)):
             tokens.append(json.loads(line)["APAY_BOT_TOKEN"])
-    assert tokens[0] == tokens[1] != tokens[2]
+    assert (tokens[0], tokens[2]) == (tokens[1], tokens[3])
+    assert len(set(tokens)) == 4
 
 
 @pytest.mark.parametrize("port", ["70000", "-1", "65536"])
@@ -89,11 +92,12 @@ def test_a_port_that_is_taken_is_told_with_a_cure(shop: Shop) -> None:
     assert "--port 0" in done.err
 
 
-def test_the_other_commands_work_against_it(shop: Shop) -> None:
+@pytest.mark.parametrize("mode", [(), ("--live", "--yes")])
+def test_the_other_commands_work_against_it(shop: Shop, mode: tuple[str, ...]) -> None:
     with running(shop.folder, "--json") as (_, (line,)):
         environ = shop.environ | json.loads(line) | {"PYTHONUTF8": "1"}
         done = subprocess.run(
-            [sys.executable, "-m", "apaycli", "send-invoice", "rubber-duck", "--to", "1001", "--json"],
+            [sys.executable, "-m", "apaycli", "send-invoice", "rubber-duck", "--to", "1001", "--json", *mode],
             capture_output=True,
             text=True,
             env=environ,

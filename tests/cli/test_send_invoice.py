@@ -1,14 +1,13 @@
 """`apay send-invoice`: in the ledger before it leaves, never sent twice, and every outcome called by its name."""
 
 import json
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from apaycli.sandbox.chats import Chat
-from shop import CHANNEL, GROUP, NOBODY, RAHIM, SUPERGROUP, Shop
+from shop import CHANNEL, GROUP, NOBODY, RAHIM, STOCK, SUPERGROUP, Shop
 
 # product.md section 5, in its order; keys are only ever added behind them.
 PRODUCT_KEYS = (
@@ -61,7 +60,7 @@ def test_what_is_sent_is_said_in_words_and_the_result_is_one_row(shop: Shop) -> 
         ((CHANNEL, "--uses", "10"), ""),
         ((CHANNEL, "--uses", "11"), "more often than the 10 unit(s) in stock allow"),
         ((CHANNEL, "--uses", "4", "--quantity", "3"), "more often than the 10 unit(s) in stock allow"),
-        ((RAHIM, "--quantity", "11"), "rubber-duck is sold out"),
+        ((RAHIM, "--quantity", "11"), "only 10 of rubber-duck left: buyers who press Pay are declined"),
         ((RAHIM, "--to", "1002", "--uses", "6"), "more often than the 10 unit(s) in stock allow"),
     ],
 )
@@ -73,6 +72,17 @@ def test_a_button_that_travels_further_than_the_stock_is_a_warning(
     warnings = [line for line in done.err.splitlines() if "apay: warning: " in line]
     assert len(warnings) == bool(said)
     assert said in "".join(warnings)
+
+
+def test_nothing_left_is_called_sold_out(shop: Shop) -> None:
+    shop.write_stock(STOCK.replace("stock = 10", "stock = 0"))
+    assert "warning: rubber-duck is sold out: buyers who press Pay are declined" in shop.run(*DUCK, RAHIM).err
+
+
+def test_what_is_unlimited_is_not_called_limited_by_its_stock(shop: Shop) -> None:
+    done = shop.run("send-invoice", "bear", "--to", CHANNEL)
+    assert "apay: anybody who sees it can pay, any number of times; forwarded" in done.err
+    assert "warning" not in done.err
 
 
 def test_who_can_pay_is_said_for_each_kind_of_chat(shop: Shop) -> None:
@@ -128,6 +138,11 @@ def test_a_dry_run_prints_the_request_and_touches_nothing(shop: Shop, more: tupl
     assert request["params"]["disable_notification"] is True
     assert shop.environ["APAY_TEST_PROVIDER_TOKEN"] not in done.out
     assert request["params"]["provider_token"].startswith("<")
+    assert done.err.splitlines() == [
+        "apay: test mode, nothing is sent (--dry-run)",
+        "apay: Rubber duck: ₹499.00 (49900 paise)",
+        "apay: anybody who sees it can pay, as often as the stock lasts; forwarded copies carry a Pay button",
+    ]
 
 
 def test_a_dry_run_for_several_chats_is_one_document(shop: Shop) -> None:
@@ -139,6 +154,7 @@ def test_a_dry_run_for_real_money_asks_nothing(shop: Shop) -> None:
     token = shop.world.live_provider_token
     done = shop.run(*DUCK, RAHIM, "--live", "--dry-run", APAY_LIVE_PROVIDER_TOKEN=token)
     assert done.code == 0
+    assert done.err.startswith("apay: live mode, nothing is sent (--dry-run)\n")
     assert token not in done.out + done.err
 
 
@@ -158,7 +174,7 @@ def test_a_refusal_in_one_chat_does_not_stop_the_next(shop: Shop) -> None:
     done = shop.run(*DUCK, NOBODY, "--to", RAHIM, "--json")
     assert done.code == 5
     assert [(sent["chat_id"], sent["send_state"]) for sent in done.json] == [(NOBODY, "refused"), (RAHIM, "sent")]
-    assert "1 of 2 chats did not get the invoice: 555: " in done.error["message"]
+    assert "1 of 2 chats did not get the invoice, or it is not known: 555: " in done.error["message"]
     assert send_states(shop) == ["refused", "sent"]
 
 
@@ -215,6 +231,26 @@ def test_a_server_that_goes_before_the_request_leaves_is_not_sent_either(shop: S
     assert shop.requests("sendInvoice") == []
 
 
+@pytest.mark.parametrize("stop_at", [0, 1])
+def test_ctrl_c_while_it_is_sent_is_unknown_told_and_exit_code_130(shop: Shop, stop_at: int) -> None:
+    """Who was served before is said; who comes after gets nothing."""
+    to = (RAHIM, CHANNEL, SUPERGROUP)
+
+    def interrupt(method: str, body: bytes) -> None:
+        if method == "sendInvoice" and json.loads(body)["chat_id"] in (to[stop_at], int(RAHIM) if not stop_at else 0):
+            raise KeyboardInterrupt
+
+    shop.before = interrupt
+    done = shop.run(*DUCK, to[0], "--to", to[1], "--to", to[2], "--json")
+    assert done.code == 130
+    assert [sent["send_state"] for sent in done.json] == [*["sent"] * stop_at, "unknown"]
+    assert send_states(shop) == [*["sent"] * stop_at, "unknown"]
+    assert f"it is unknown whether {to[stop_at]} got the invoice" in done.error["message"]
+    assert f"; {3 - stop_at} of 3 chats did not get the invoice" in done.error["message"]
+    assert "does not send it again" in done.error["hint"]
+    assert len(shop.requests("sendInvoice")) == stop_at
+
+
 def test_telegram_asking_for_patience_is_obeyed(shop: Shop) -> None:
     fail(shop, "429", retry_after=0)
     done = shop.run(*DUCK, RAHIM, "--json")
@@ -248,94 +284,3 @@ def test_a_group_that_became_a_supergroup_gets_it_under_its_new_id(shop: Shop) -
     assert f"the group has a new id, {new}" in done.err
     (row,) = shop.invoices()
     assert (row["chat_id"], row["send_state"]) == (str(new), "sent")
-
-
-# -- tokens and real money ---------------------------------------------------------------------------------------------
-
-
-def test_real_money_is_never_asked_for_unconfirmed(shop: Shop) -> None:
-    """Without --yes, and without a terminal to ask on: exit code 8, and nothing was sent."""
-    token = shop.world.live_provider_token
-    for more in ((), ("--json",), ("--no-input",)):
-        done = shop.run(*DUCK, RAHIM, "--live", *more, APAY_LIVE_PROVIDER_TOKEN=token)
-        assert (done.code, done.out) == (8, "")
-        assert "--yes" in done.err
-    assert shop.requests("sendInvoice") == []
-    assert shop.invoices() == []
-
-
-@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 8), ("\n", 8), ("", 8), ("yy\n", 8)])
-def test_on_a_terminal_real_money_is_asked_about(shop: Shop, answer: str, code: int) -> None:
-    token = shop.world.live_provider_token
-    done = shop.run(*DUCK, RAHIM, "--live", stdin=answer, terminal=True, APAY_LIVE_PROVIDER_TOKEN=token)
-    assert done.code == code
-    assert "Ask for real money in 1 chat(s)? [y/N] " in done.err
-    assert len(shop.requests("sendInvoice")) == (code == 0)
-
-
-@pytest.mark.parametrize("how", [("--live",), ()])
-def test_yes_confirms_real_money_and_the_first_line_says_live(shop: Shop, how: tuple[str, ...]) -> None:
-    environ = {"APAY_LIVE_PROVIDER_TOKEN": shop.world.live_provider_token} | ({} if how else {"APAY_LIVE": "1"})
-    done = shop.run(*DUCK, RAHIM, "--yes", "--json", *how, **environ)
-    assert (done.code, done.json["mode"]) == (0, "live")
-    assert done.err.splitlines()[0] == f"apay: @sandbox_merchant_bot, LIVE mode, ledger {shop.ledger}"
-    assert shop.invoices()[0]["mode"] == "live"
-
-
-@pytest.mark.parametrize(
-    ("options", "environ", "said"),
-    [
-        ((), {"APAY_TEST_PROVIDER_TOKEN": "53391:LIVE:canary"}, "says :LIVE:, but this runs in test mode"),
-        (("--live",), {"APAY_LIVE_PROVIDER_TOKEN": "53391:TEST:canary"}, "says :TEST:, but this runs in live mode"),
-        (("--live",), {}, "there is no live provider token"),
-        ((), {"APAY_BOT_TOKEN": "canary"}, "the bot token is malformed"),
-        ((), {"APAY_BOT_TOKEN": ""}, "there is no bot token"),
-        ((), {"APAY_BOT_TOKEN": "1:" + "canary" * 6}, "Telegram does not accept the bot token"),
-    ],
-)
-def test_a_wrong_token_is_exit_code_4(shop: Shop, options: tuple[str, ...], environ: dict[str, str], said: str) -> None:
-    done = shop.run(*DUCK, RAHIM, "--yes", *options, **environ)
-    assert (done.code, done.out) == (4, "")
-    assert said in done.err
-    assert "canary" not in done.err
-    assert shop.requests("sendInvoice") == []
-    assert shop.invoices() == []
-
-
-def test_a_token_that_dies_on_the_way_is_told_and_recorded(shop: Shop) -> None:
-    fail(shop, "401")
-    done = shop.run(*DUCK, RAHIM, "--to", CHANNEL)
-    assert done.code == 4
-    assert send_states(shop) == ["refused"]
-    assert len(shop.requests("sendInvoice")) == 1
-
-
-def test_a_hostile_bot_name_and_a_hostile_refusal_are_shown_harmless(shop: Shop) -> None:
-    shop.world.bot.username = "bot\x1b]52;c;x\u202e"
-    done = shop.run(*DUCK, RAHIM)
-    assert "\x1b" not in done.err + done.out
-    assert "\u202e" not in done.err + done.out
-    assert "@bot\\x1b]52;c;x\\u202e, test mode" in done.err
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [lambda path: path.mkdir(), lambda path: path.write_bytes(b"no database, " * 100),
-     lambda path: path.symlink_to(path), os.mkfifo],
-    ids=["folder", "text", "loop", "fifo"],
-)  # fmt: skip
-def test_a_ledger_that_cannot_be_used_is_exit_code_9_and_nothing_is_sent(shop: Shop, spoil: object) -> None:
-    spoil(shop.ledger)  # type: ignore[operator]
-    done = shop.run(*DUCK, RAHIM)
-    assert (done.code, done.out) == (9, "")
-    assert str(shop.ledger) in done.err
-    assert shop.requests("sendInvoice") == []
-
-
-def test_a_ledger_of_another_bot_is_refused(shop: Shop) -> None:
-    with shop.store() as store:
-        store.bind_bot(4711)
-    done = shop.run(*DUCK, RAHIM)
-    assert done.code == 3
-    assert "is the ledger of bot 4711" in done.err
-    assert shop.requests("sendInvoice") == []

@@ -51,9 +51,16 @@ def test_more_sold_than_offered_is_none_available_and_a_warning(shop: Shop) -> N
 
 
 def test_on_a_terminal_it_is_a_table(shop: Shop) -> None:
-    out = shop.run("stock", "--color", "never", terminal=True).out
-    assert out.split()[:6] == ["SKU", "TITLE", "OFFERED", "SOLD", "HELD", "AVAILABLE"]
-    assert "\t" not in out
+    done = shop.run("stock", "--color", "never", terminal=True)
+    assert done.out.split()[:6] == ["SKU", "TITLE", "OFFERED", "SOLD", "HELD", "AVAILABLE"]
+    assert "\t" not in done.out
+
+
+@pytest.mark.parametrize(("options", "mode"), [((), "test"), (("--live",), "live")])
+def test_whose_units_these_are_is_said_to_people_alone(shop: Shop, options: tuple[str, ...], mode: str) -> None:
+    assert shop.run("stock", *options, terminal=True).err == f"apay: units in {mode} mode\n"
+    assert shop.run("stock", *options).err == ""
+    assert shop.run("stock", *options, "--json", terminal=True).err == ""
 
 
 def test_check_counts_products_and_tells_warnings(shop: Shop) -> None:
@@ -89,6 +96,36 @@ def test_counting_makes_available_what_lies_on_the_shelf(shop: Shop, sold: int, 
     assert shop.run("stock", "--json").json["products"][0]["available"] == counted
 
 
+def test_counting_says_its_arithmetic_and_the_mode(shop: Shop) -> None:
+    book(shop, sold=3, held=2, mode="live")
+    done = shop.run("stock", "count", "rubber-duck", "12", "--live")
+    assert done.out == "rubber-duck: stock is 17 (was 10)\n"
+    assert done.err.splitlines()[0] == "apay: 12 on the shelf + 3 sold + 2 held (live)"
+    assert shop.run("stock", "count", "rubber-duck", "12", "--live", "--quiet").err == ""
+
+
+@pytest.mark.parametrize(
+    ("test", "live", "options", "warning"),
+    [
+        ((0, 0), (0, 0), (), ""),
+        ((3, 2), (3, 2), (), ""),
+        ((3, 2), (9, 0), (), ""),  # the other mode is told too little: nobody is oversold
+        ((3, 2), (4, 0), (), "in live mode 13 can be sold now, and 12 are on the shelf; count with --live"),
+        ((3, 2), (0, 0), (), "in live mode 17 can be sold now, and 12 are on the shelf; count with --live"),
+        ((3, 1), (3, 2), ("--live",), "in test mode 13 can be sold now, and 12 are on the shelf"),
+        ((9, 0), (3, 2), ("--live",), ""),
+    ],
+)
+def test_counting_warns_where_the_other_mode_would_be_told_too_much(
+    shop: Shop, test: tuple[int, int], live: tuple[int, int], options: tuple[str, ...], warning: str
+) -> None:
+    book(shop, sold=test[0], held=test[1])
+    book(shop, sold=live[0], held=live[1], mode="live")
+    done = shop.run("stock", "count", "rubber-duck", "12", *options)
+    assert done.code == 0
+    assert done.err.splitlines()[1:] == ([f"apay: warning: {warning}"] if warning else [])
+
+
 def test_counting_limits_what_was_unlimited(shop: Shop) -> None:
     done = shop.run("stock", "count", "bear", "2")
     assert done.out == "bear: stock is 2 (was unlimited)\n"
@@ -109,8 +146,8 @@ def test_a_dry_run_says_and_writes_nothing(shop: Shop, command: str, flag: str) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "rubber-duk", "5"), "there is no product 'rubber-duk' (did you mean 'rubber-duck'?)"),
-        (("count", "Bear", "5"), "there is no product 'Bear' (did you mean 'bear'?)"),
+        (("add", "rubber-duk", "5"), "stock.toml (did you mean 'rubber-duck'?)"),
+        (("count", "Bear", "5"), "there is no product 'Bear' in /"),
         (("add", "bear", "5"), "bear is unlimited: it has no stock to add to"),
         (("add", "rubber-duck", "0"), "must be 1 to 1000000000"),
         (("add", "rubber-duck", "1000000001"), "must be 1 to 1000000000"),
@@ -128,6 +165,7 @@ def test_a_wrong_change_is_refused_and_writes_nothing(shop: Shop, arguments: tup
     done = shop.run("stock", *arguments)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+    assert "there is no product" not in done.err or f" in {shop.stock_file} (did you mean '" in done.err
     assert shop.stock_file.read_text() == STOCK
 
 

@@ -104,6 +104,8 @@ def test_the_reason_says_what_is_wrong(raw: bytes, reason: str) -> None:
         (b'{"a":' * 64 + b"1" + b"}" * 64, False),
         (b"[" * 63 + b"]" * 63, True),
         (b"[" * 64 + b"]" * 64, False),
+        (b"[" * 63 + b"]" * 62 + b",[]]", True),
+        (b"[" * 64 + b"]" * 63 + b",[]]", False),
         (b"[" + b"[],{}," * 500 + b"[]]", True),
         (b'"' + b"[{" * 500 + b'"', True),
     ],

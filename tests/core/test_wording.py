@@ -51,7 +51,14 @@ def test_the_products_own_sentence_is_for_sold_out_alone() -> None:
     assert decline_sentence(DeclineReason.SOLD_OUT, WORDINGS, "bn", product()) == "শেষ"
 
 
-@pytest.mark.parametrize("empty", [{"sold_out": ""}, {"bn.sold_out": ""}])
+def test_a_wording_of_several_lines_is_read_as_one() -> None:
+    wordings = {"sold_out": "  All gone.\n\n\tCome back\u2028tomorrow. \n"}
+    assert decline_sentence(DeclineReason.SOLD_OUT, wordings, "en") == "All gone. Come back tomorrow."
+
+
+@pytest.mark.parametrize(
+    "empty", [{"sold_out": ""}, {"bn.sold_out": ""}, {"bn.sold_out": " \n\u3000", "sold_out": " "}]
+)
 def test_an_empty_wording_is_none(empty: dict[str, str]) -> None:
     assert decline_sentence(DeclineReason.SOLD_OUT, empty, "bn") == DECLINE_SENTENCES[DeclineReason.SOLD_OUT]
 

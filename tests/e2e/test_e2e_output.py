@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 from merchant import ASHA, CANARIES, MALLORY, RAHIM, Merchant
 
 
@@ -59,19 +60,26 @@ def test_a_hostile_name_never_reaches_the_terminal_as_it_is(merchant: Merchant) 
     merchant.check_terminal()
 
 
-def test_a_reader_who_goes_away_ends_the_program_quietly_and_nothing_is_lost(merchant: Merchant) -> None:
+@pytest.mark.parametrize("streams", [("stdout",), ("stderr",), ("stdout", "stderr")], ids=" and ".join)
+def test_a_reader_who_goes_away_closes_no_shop(merchant: Merchant, streams: tuple[str, ...]) -> None:
     payload = merchant.sell()
     read_end, write_end = os.pipe()
-    with merchant.listening(stdout=write_end) as listener:
-        os.close(write_end)
-        os.close(read_end)
-        checkout = merchant.press(payload)
-        assert checkout.outcome == "accepted"
-        assert listener.wait() == 0
-    assert not any("bug" in line or "Traceback" in line or "Exception" in line for line in listener.err)
+    listener = merchant.start("listen", "-v", **dict.fromkeys(streams, write_end))
+    os.close(write_end)
+    merchant.quiet()
+    os.close(read_end)
+    checkout = merchant.press(payload)
+    assert checkout.outcome == "accepted"
     merchant.pay(checkout)
-    with merchant.listening():
-        merchant.quiet()
+    merchant.quiet()
+    merchant.call(merchant.world.buyers.start, RAHIM)  # talk, with -v
+    merchant.quiet()
+    assert merchant.press(payload, ASHA).outcome == "accepted"
+    assert listener.end() == 0
+    assert len(listener.out) == (0 if "stdout" in streams else 3)
+    told = [line for line in listener.err if "nobody reads the output any more; going on without it" in line]
+    assert len(told) == (streams == ("stdout",))  # once, to whoever is left
+    assert not any("bug" in line or "Traceback" in line or "Exception" in line for line in listener.err)
     merchant.check_books()
 
 

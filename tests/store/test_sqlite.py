@@ -122,6 +122,15 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
         open_sqlite(tmp_path / "shop" / "apay.db")
 
 
+@pytest.mark.parametrize("path", [Path("/proc/apay.db"), Path("/dev/fd/apay.db")], ids=str)
+def test_a_place_where_no_file_can_be_made_is_refused_by_name(path: Path) -> None:
+    if not path.parent.is_dir():
+        pytest.skip("not on this system")
+    with pytest.raises(LedgerError, match=f"the ledger {path} cannot be made or opened: ") as caught:
+        open_sqlite(path)
+    assert caught.value.exit_code == 9
+
+
 def test_reading_makes_no_ledger(path: Path) -> None:
     with pytest.raises(LedgerError, match=r"there is no ledger at .* yet") as caught:
         open_sqlite(path, read_only=True)

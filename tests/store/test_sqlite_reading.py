@@ -27,6 +27,8 @@ def ledger() -> Iterator[SqliteStore]:
     [
         ("UPDATE stock SET sold = sold + 1", "units sold of a SKU differ from its receipts"),
         ("UPDATE stock SET held = 0", "units held of a SKU differ from its pending reservations"),
+        ("DELETE FROM stock", "the units of a SKU are not counted at all: ('test', 'duck')"),
+        ("DELETE FROM stock; DELETE FROM receipts", "the units of a SKU are not counted at all: ('test', 'duck')"),
         ("UPDATE invoices SET uses_paid = 0", "paid uses of an invoice differ from its receipts"),
         ("UPDATE invoices SET uses_held = 0", "held uses of an invoice differ from its pending reservations"),
         ("DELETE FROM receipts WHERE reservation_id IS NOT NULL", "a posted reservation has no receipt"),

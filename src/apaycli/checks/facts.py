@@ -146,9 +146,12 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts
     free = shutil.disk_usage(folder).free if folder.is_dir() else None
     version = sqlite_version()
     if isinstance(store, ApayError):
-        return LedgerFacts(error=store.message, free_bytes=free, sqlite_version=version)
+        return LedgerFacts(
+            error=store.message, exists=config.store_path.exists(), free_bytes=free, sqlite_version=version
+        )
     try:
         return LedgerFacts(
+            exists=True,
             bot_id=store.bot_id(),
             problems=tuple(store.integrity_problems()),
             counts=store.counts(mode),
@@ -158,7 +161,7 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts
             sqlite_version=version,
         )
     except ApayError as error:  # a damaged file may fall apart only when it is read
-        return LedgerFacts(error=error.message, free_bytes=free, sqlite_version=version)
+        return LedgerFacts(error=error.message, exists=True, free_bytes=free, sqlite_version=version)
 
 
 def _open_files(config: Config) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ stated it, dated, within the last 90 days. Each name has its paragraph in `docs/
 from collections.abc import Callable
 
 from apaycli.checks.model import Finding, LiveFacts, TelegramFacts
+from apaycli.clock import render_instant
 from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
 
 ATTESTED_DAYS_MAX = 90
@@ -32,7 +33,7 @@ def _attested(facts: LiveFacts, name: str, statement: str) -> Finding:
         return Finding("manual", f"{statement}: not stated yet", how)
     if facts.now - at > ATTESTED_DAYS_MAX * _DAY_MILLISECONDS:
         return Finding("manual", f"{statement}: stated more than {ATTESTED_DAYS_MAX} days ago", how, at)
-    return Finding("pass", f"{statement}: stated by the owner", "", at)
+    return Finding("pass", f"{statement}: stated by the owner on {render_instant(at)[:10]}", "", at)
 
 
 def _unseen(facts: LiveFacts) -> Finding | None:
@@ -193,7 +194,8 @@ def check_secrets(facts: LiveFacts) -> Finding:
 
 def check_ledger(facts: LiveFacts) -> Finding:
     if facts.ledger.error:
-        return Finding("fail", facts.ledger.error, "apay listen creates the ledger")
+        cure = "stop apay, move the file aside, restore a copy" if facts.ledger.exists else "apay listen creates it"
+        return Finding("fail", facts.ledger.error, cure)
     if facts.ledger.bot_id is not None and facts.ledger.bot_id != facts.configured_bot_id:
         return Finding(
             "fail",

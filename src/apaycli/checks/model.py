@@ -40,6 +40,7 @@ class LedgerFacts:
     """What lies on disk. `error` is set where the ledger could not be read."""
 
     error: str | None = None
+    exists: bool = False
     bot_id: int | None = None  # whose ledger it is; None where it was never bound
     problems: tuple[str, ...] = ()
     counts: LedgerCounts | None = None

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str], env: Env | None = None) -> int:
     try:
         _refuse_secrets(arguments)
         words = _commons_last(arguments)
-        app = build_app(_asked_for(words), rich_help=sys.stdout.isatty())
+        app = build_app(_asked_for(words), rich_help=sys.stdout is not None and sys.stdout.isatty())
         code = typer.main.get_command(app).main(args=words, prog_name="apay", standalone_mode=False, obj=env)
         _output(env, arguments).flush()
         return int(code) if isinstance(code, int) else 0
@@ -145,6 +145,11 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
         return int(getattr(error, "exit_code", 1))
     if isinstance(error, ClickException):
         return _report_usage(error, output)
+    if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+        # Files are opened by name and say so; what has none is the stream that we write to.
+        close_broken_pipe()  # else Python tries again at its end
+        output.error(f"the output cannot be written: {error.strerror}", None, UsageError.slug)
+        return UsageError.exit_code
     import traceback
 
     report = redact("".join(traceback.format_exception(error)))

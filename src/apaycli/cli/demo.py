@@ -105,7 +105,7 @@ def run(env: Env) -> None:
         stage = _Stage(folder, _clean_environ(folder), env)
         stage.tell("1. A shop with one rubber duck. This is its stock file:")
         stage.show(_STOCK)
-        with stage.running("sandbox", "--json") as sandbox:
+        with stage.running("sandbox", "--json", "--seed", "1") as sandbox:
             stage.environ |= json.loads(_line(sandbox.stdout))
             _play(stage)
     env.output.out(

@@ -125,6 +125,13 @@ class Env:
             raise NeedsConfirmation("not confirmed; nothing was sent")
 
 
+def new_seed() -> int:
+    """A seed by chance, for whoever named none."""
+    import secrets
+
+    return secrets.randbelow(2**31)
+
+
 def new_ids() -> "Ids":
     """Fresh chance: an id that may be shown, and 192 bits that nobody can guess."""
     import secrets

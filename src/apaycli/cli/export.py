@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from apaycli.books.export import Format
-    from apaycli.core.model import Mode, ReceiptFilter
+    from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
 
 _BYTE_ORDER_MARK = "\ufeff"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -87,14 +87,28 @@ def run(options: Options, env: Env) -> None:
     _refuse_target(options)
     store = env.open_store(read_only=True)
     try:
-        pieces = render_export(store.receipts(which), columns, form, raw=raw)
+        rows = _Counted(store.receipts(which))
+        pieces = render_export(rows, columns, form, raw=raw)
         if to_file and options.file is not None:
             _write_file(options.file, pieces, excel=options.excel)
-            env.output.say(f"apay: written to {options.file}")
+            env.output.say(f"apay: {rows.count} receipt(s), {which.mode or 'all modes'}, written to {options.file}")
         else:
             _write_stdout(env, pieces, excel=options.excel)
     finally:
         store.close()
+
+
+class _Counted:
+    """An iterator that knows how much has passed."""
+
+    def __init__(self, rows: "Iterator[ReceiptRow]") -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> "Iterator[ReceiptRow]":
+        for row in self._rows:
+            self.count += 1
+            yield row
 
 
 def _format(options: Options, env: Env) -> "Format":

@@ -6,9 +6,8 @@ Knows how to put the listener together and how a process is stopped. What it doe
 import os
 import random
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,7 @@ from apaycli.cli.options import command
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from apaycli.cli.screen import Screen
     from apaycli.cli.status_line import StatusLine
     from apaycli.core.decide import Shop
     from apaycli.listen.events import Event
@@ -56,6 +56,8 @@ def run(options: Options, env: Env) -> None:
     """Open everything that can be wrong first; then listen until a signal, or until nothing waits."""
     import asyncio
 
+    from apaycli.cli.screen import Screen
+    from apaycli.errors import ApayError
     from apaycli.listen.lock import listener_lock
 
     bot_id = env.config.bot_id()
@@ -63,11 +65,19 @@ def run(options: Options, env: Env) -> None:
     shop = shop_of(env)
     with listener_lock(bot_id, env.environ):
         store = env.open_store()
+        screen = Screen(env.output)
+        code = 1
         try:
             env.say_where(f"bot {bot_id}")
-            asyncio.run(_listen(options, env, store, shop))
+            asyncio.run(_listen(options, env, store, shop, screen))
+            code = 0
+        except ApayError as error:
+            code = error.exit_code
+            raise
         finally:
             store.close()
+            if not screen.close():
+                os._exit(code)  # a reader stalls: Python would wait for it for ever
 
 
 def shop_of(env: Env) -> "Shop":
@@ -92,11 +102,10 @@ def shop_of(env: Env) -> "Shop":
     )
 
 
-async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> None:
+async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", screen: "Screen") -> None:
     from apaycli.botapi.client import AsyncBotApi
     from apaycli.botapi.http_aiohttp import AiohttpHttp
     from apaycli.cli.listen_output import Renderer
-    from apaycli.cli.output import close_broken_pipe
     from apaycli.cli.status_line import StatusLine
     from apaycli.listen.listener import Listener, Setting
     from apaycli.listen.writer import ThreadWriter
@@ -117,20 +126,11 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop") -> N
     renderer = Renderer(env.output, status)
 
     def show(event: "Event") -> None:
-        try:
-            renderer(event)
-        except BrokenPipeError:
-            # Whoever read our output has gone: stop, politely. What is on its way to buyers still arrives.
-            close_broken_pipe()
-            listener.stop()
-        except OSError as error:
-            # A full disk behind `>> events.jsonl` must not close the shop.
-            with suppress(OSError):
-                env.output.say(f"apay: the output cannot be written: {error.strerror}")
+        screen.show(lambda: renderer(event))
 
     listener = Listener(api, store, writer, shop, setting, env.clock, show, new_ids, random.Random())  # noqa: S311 - jitter
     try:
-        with _stopped_by_signals(listener, env, status):
+        with _stopped_by_signals(listener, screen, lambda: _say_stopping(env, status)):
             await listener.run()
     finally:
         await api.close()
@@ -168,22 +168,23 @@ def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
     return read
 
 
+def _say_stopping(env: Env, status: "StatusLine") -> None:
+    status.clear()
+    env.output.say("apay: stopping; a second signal stops at once")
+
+
 @contextmanager
-def _stopped_by_signals(listener: "Listener", env: Env, status: "StatusLine") -> Iterator[None]:
+def _stopped_by_signals(listener: "Listener", screen: "Screen", say: "Callable[[], None]") -> Iterator[None]:
     """The first SIGTERM, SIGINT or SIGHUP stops politely; the second one at once. Both are as safe as kill -9."""
     asked = False
 
     def stop(number: int, _frame: object) -> None:
         nonlocal asked
         if asked:
-            with suppress(OSError):
-                sys.stdout.flush()
             os._exit(128 + number)
         asked = True
         loop.call_soon_threadsafe(listener.stop)
-        with suppress(OSError):
-            status.clear()
-            env.output.say("apay: stopping; a second signal stops at once")
+        screen.show(say)
 
     import asyncio
 

@@ -11,7 +11,7 @@ from typing import Any
 from apaycli.cli.output import Output, Style
 from apaycli.cli.status_line import StatusLine, render_span
 from apaycli.clock import render_instant
-from apaycli.core.model import Flag, Invoice, User
+from apaycli.core.model import DeclineReason, Flag, Mode, User
 from apaycli.listen import events
 from apaycli.money import render_money
 from apaycli.text import json_text, redact, show
@@ -31,12 +31,15 @@ class Renderer:
     def __init__(self, output: Output, status: StatusLine) -> None:
         self._output = output
         self._status = status
+        self._mode: Mode | None = None
 
     def __call__(self, event: events.Event) -> None:
         if self._output.as_json:
             self._output.out(json_text(document(event)))
             self._output.flush()
             return
+        if isinstance(event, events.Started):
+            self._mode = event.mode
         self._status.clear()
         self._status.note(event)
         match event:
@@ -51,9 +54,10 @@ class Renderer:
         self._status.draw()
 
     def _line(self, event: Any) -> None:
-        text, style = _sentence(event)
+        text, style = _sentence(event, self._mode)
         stamp = datetime.fromtimestamp(event.at // 1000, UTC).strftime("%H:%M:%SZ")
-        self._output.out(f"{stamp}  {self._output.paint(text, style, self._output.stdout) if style else text}")
+        line = self._output.fitted(f"{stamp}  {text}", self._output.stdout, indent=" " * 11)
+        self._output.out(self._output.paint(line, style, self._output.stdout) if style else line)
         self._output.flush()
 
     def _talk(self, event: events.Event) -> None:
@@ -99,10 +103,10 @@ class Renderer:
             )
 
 
-def _sentence(event: Any) -> tuple[str, Style | None]:
+def _sentence(event: Any, mode: Mode | None) -> tuple[str, Style | None]:
     match event:
         case events.Answered():
-            return _answered(event)
+            return _answered(event, mode)
         case events.Paid():
             return _paid(event)
         case events.Expired(_, reservation):
@@ -120,12 +124,14 @@ def _sentence(event: Any) -> tuple[str, Style | None]:
     raise TypeError(type(event).__name__)
 
 
-def _answered(event: events.Answered) -> tuple[str, Style | None]:
+def _answered(event: events.Answered, mode: Mode | None) -> tuple[str, Style | None]:
     decision, query = event.decision, event.query
     said = "yes" if decision.ok else f"no: {decision.reason}"
+    if event.invoice is not None and mode not in (None, event.invoice.mode) and not decision.ok:
+        said += f" (a {event.invoice.mode} invoice, and this listener runs in {mode} mode)"
     how = {"sent": "", "too_old": "  TOO LATE for Telegram", "failed": "  NOT DELIVERED"}[event.outcome]
     again = "  again" if event.repeated else ""
-    text = f"pre-checkout  {_who(query.buyer)}  {_what(event.invoice)}  {said}  {event.milliseconds} ms{again}{how}"
+    text = f"pre-checkout  {_who(query.buyer)}  {_what(event)}  {said}  {event.milliseconds} ms{again}{how}"
     return text, "red" if how else (None if decision.ok else "yellow")
 
 
@@ -146,10 +152,19 @@ def _who(user: User) -> str:
     return f"{name} (@{show(user.username, 40)})" if user.username else f"{name} ({user.user_id})"
 
 
-def _what(invoice: Invoice | None) -> str:
+def _what(event: events.Answered) -> str:
+    """The goods, and what the buyer was asked for: with a tip, or by mistake, that is not the invoice's total."""
+    invoice, query = event.invoice, event.query
+    asked = "?"
+    if query.total_amount is not None and query.currency is not None:
+        asked = render_money(query.total_amount, show(query.currency, 12))
     if invoice is None:
-        return "-"
-    return f"{invoice.quantity} x {show(invoice.title)} {render_money(invoice.total_amount, invoice.currency)}"
+        return asked if query.total_amount is not None else "-"
+    goods = f"{invoice.quantity} x {show(invoice.title)}"
+    invoiced = render_money(invoice.total_amount, invoice.currency)
+    if event.decision.reason in {DeclineReason.AMOUNT_MISMATCH, DeclineReason.CURRENCY_MISMATCH}:
+        return f"{goods} asked {asked}, invoice {invoiced}"
+    return f"{goods} {asked if query.total_amount is not None else invoiced}"
 
 
 _EVENT_NAMES = {

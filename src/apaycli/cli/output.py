@@ -53,7 +53,7 @@ class Output:
     def say(self, line: str) -> None:
         """Talk, for a person who watches."""
         if not self.quiet:
-            self.stderr.write(redact(line) + "\n")
+            self.stderr.write(self.fitted(redact(line), self.stderr) + "\n")
             self.stderr.flush()
 
     def detail(self, line: str) -> None:
@@ -95,13 +95,28 @@ class Output:
     def paint(self, text: str, style: Style, stream: TextIO) -> str:
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colored(stream) else text
 
-    def paragraph(self, text: str, indent: str = "        ") -> None:
-        """Indented lines of the result, broken between words to fit the terminal."""
-        import shutil
+    def _stack(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows that are wider than the terminal: one field a line, the first one on top."""
+        for row in rows:
+            self.out(self.paint(row[0], "bold", self.stdout))
+            for header, value in zip(headers[1:], row[1:], strict=True):
+                self.paragraph(f"{header.lower()}: {value or '-'}", "    ")
+
+    def fitted(self, line: str, stream: TextIO, indent: str = "  ") -> str:
+        """The line as it is, or on a terminal broken between words, so that a phone shows whole words."""
+        columns = _columns()
+        if not self.is_terminal(stream) or len(line) <= columns:
+            return line
         import textwrap
 
-        width = max(40, shutil.get_terminal_size().columns)
-        for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
+        lines = textwrap.wrap(line, columns, subsequent_indent=indent, break_on_hyphens=False)
+        return "\n".join(lines)
+
+    def paragraph(self, text: str, indent: str = "        ") -> None:
+        """Indented lines of the result, broken between words to fit the terminal."""
+        import textwrap
+
+        for line in textwrap.wrap(text, _columns(), initial_indent=indent, subsequent_indent=indent):
             self.out(line)
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -110,6 +125,10 @@ class Output:
         if not self.is_terminal(self.stdout):
             for row in cells:
                 self.out("\t".join(row))
+            return
+        widest = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+        if sum(widest) + 2 * len(widest) > _columns():
+            self._stack(headers, cells)
             return
         from rich.console import Console
         from rich.table import Table
@@ -129,12 +148,21 @@ class Output:
         console.print(table)
 
 
+def _columns() -> int:
+    import shutil
+
+    return max(30, shutil.get_terminal_size().columns)
+
+
 def cell(value: object) -> str:
     return "" if value is None else show(str(value))
 
 
 def standard_output(environ: Mapping[str, str], **options: Any) -> Output:
     """The process's own streams; a character that they cannot encode is replaced, never an error."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -6,30 +6,33 @@ client.
 
 import signal
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apaycli.cli.env import Env
+from apaycli.cli.env import Env, new_seed
 from apaycli.cli.options import command
 from apaycli.errors import UsageError
+
+if TYPE_CHECKING:
+    from apaycli.sandbox.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     port: int = 0
-    seed: int = 0
+    seed: int | None = None
 
 
 @command
 def sandbox(
     env: Env,
     port: Annotated[int, typer.Option(help="0: any free one.")] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and tokens.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same ids and tokens.")] = None,
 ) -> None:
     """Telegram, A-Pay and buyers to practise with; no internet. Stops with Ctrl-C.
 
-    Prints the address and two tokens as environment variables. Buyers are played through POST
+    Prints the address and its tokens as environment variables. Buyers are played through POST
     ADDRESS/sandbox/press_pay and its neighbours: docs/sandbox.md.
 
     Examples:
@@ -53,24 +56,26 @@ async def _serve(options: Options, env: Env) -> None:
     from apaycli.sandbox.server import serve
     from apaycli.sandbox.world import World
 
-    world = World(env.clock, options.seed)
+    # By chance: the ids of an earlier sandbox would look like repetitions to a ledger that has seen them.
+    world = World(env.clock, options.seed if options.seed is not None else new_seed())
     try:
         server = await serve(world, "127.0.0.1", options.port)
     except OSError as error:
         raise UsageError(f"port {options.port} cannot be used: {error.strerror}", hint="take --port 0") from error
     try:
-        _announce(env, server.address, world.bot_token, world.test_provider_token)
+        _announce(env, server.address, world)
         await _until_signal()
     finally:
         await server.close()
 
 
-def _announce(env: Env, address: str, bot_token: str, provider_token: str) -> None:
+def _announce(env: Env, address: str, world: "World") -> None:
     """These tokens open nothing but this sandbox: the one place where apay prints a token."""
     values = {
         "APAY_API_URL": address,
-        "APAY_BOT_TOKEN": bot_token,
-        "APAY_TEST_PROVIDER_TOKEN": provider_token,
+        "APAY_BOT_TOKEN": world.bot_token,
+        "APAY_TEST_PROVIDER_TOKEN": world.test_provider_token,
+        "APAY_LIVE_PROVIDER_TOKEN": world.live_provider_token,
     }
     if env.output.as_json:
         env.output.document(values)

@@ -71,6 +71,8 @@ def run(options: Options, env: Env) -> None:
     provider_token = env.config.provider_token(env.mode)
     _refuse_problems(invoices[0], env)
     if options.dry_run:
+        env.output.say(f"apay: {env.mode} mode, nothing is sent (--dry-run)")
+        _say_price_and_payers(invoices, env)
         requests = [_request(methods.send_invoice(invoice, provider_token, delivery)) for invoice in invoices]
         env.output.document(requests[0] if len(requests) == 1 else requests)
         return
@@ -103,12 +105,9 @@ def _refuse_problems(invoice: "Invoice", env: Env) -> None:
 def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, int]]) -> None:
     """The total in words, who can pay and how often, and whether the button travels further than the stock."""
     from apaycli.core.stock import stock_level
-    from apaycli.money import render_money_in_words
 
+    _say_price_and_payers(invoices, env)
     first = invoices[0]
-    env.output.say(f"apay: {first.title}: {render_money_in_words(first.total_amount, first.currency)}")
-    for line in _who_can_pay(invoices):
-        env.output.say(f"apay: {line}")
     product = env.stock.products.get(first.sku) if first.sku else None
     available = stock_level(product, *counts.get(product.sku, (0, 0))).available if product else None
     if available is None:
@@ -116,19 +115,32 @@ def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, 
     limits = [invoice.uses_max for invoice in invoices]
     uses = None if None in limits else sum(limit or 0 for limit in limits)
     if available < first.quantity:
-        env.output.warn(f"{first.sku} is sold out: buyers who press Pay are declined")
+        left = f"only {available} of {first.sku} left" if available else f"{first.sku} is sold out"
+        env.output.warn(f"{left}: buyers who press Pay are declined")
     elif uses is None or uses * first.quantity > available:
         env.output.warn(
             f"this invoice can be paid more often than the {available} unit(s) in stock allow; then it is declined"
         )
 
 
-def _who_can_pay(invoices: "list[Invoice]") -> list[str]:
+def _say_price_and_payers(invoices: "list[Invoice]", env: Env) -> None:
+    from apaycli.money import render_money_in_words
+
+    first = invoices[0]
+    env.output.say(f"apay: {first.title}: {render_money_in_words(first.total_amount, first.currency)}")
+    for line in _who_can_pay(invoices, env):
+        env.output.say(f"apay: {line}")
+
+
+def _who_can_pay(invoices: "list[Invoice]", env: Env) -> list[str]:
     """One sentence for all, or one for each kind of chat: a channel's button travels further than a user's."""
     chats: dict[str, list[str]] = {}
     for invoice in invoices:
         who = f"user {invoice.buyer_id} alone can pay" if invoice.buyer_id else "anybody who sees it can pay"
-        often = "as often as the stock lasts" if invoice.uses_max is None else f"{invoice.uses_max} time(s) in all"
+        product = env.stock.products.get(invoice.sku) if invoice.sku else None
+        limited = product is not None and product.stock is not None
+        unlimited = "as often as the stock lasts" if limited else "any number of times"
+        often = unlimited if invoice.uses_max is None else f"{invoice.uses_max} time(s) in all"
         copies = "carry a Pay button" if invoice.forwarding == "pay-button" else "lead to the bot"
         chats.setdefault(f"{who}, {often}; forwarded copies {copies}", []).append(invoice.chat_id)
     if len(chats) == 1:
@@ -184,11 +196,14 @@ def _document(one: "Sent") -> dict[str, Any]:
 
 
 def _combined(failed: "list[Sent]", total: int, untried: int) -> ApayError:
+    from apaycli.sending import Interrupted
+
     failures = [(one.invoice.chat_id, one.failure) for one in failed if one.failure is not None]
     last = failures[-1][1]
     if total == 1:
         return last
-    if isinstance(last, TokenError):
-        return TokenError(f"{last.message}; {untried + 1} of {total} chats did not get the invoice", hint=last.hint)
+    if isinstance(last, TokenError | Interrupted):
+        return type(last)(f"{last.message}; {untried + 1} of {total} chats did not get the invoice", hint=last.hint)
     reasons = "; ".join(f"{chat_id}: {failure.message}" for chat_id, failure in failures)
-    return TelegramError(f"{len(failed)} of {total} chats did not get the invoice: {reasons}", hint=failures[0][1].hint)
+    count = f"{len(failed)} of {total} chats"
+    return TelegramError(f"{count} did not get the invoice, or it is not known: {reasons}", hint=failures[0][1].hint)

@@ -15,7 +15,7 @@ _CLEAR = "\r\x1b[2K"
 
 
 class StatusLine:
-    """`contact 3 s ago | today ₹998.00 | slowest answer 12 ms | 2 unit(s) held`."""
+    """`today ₹998.00 | 2 unit(s) held | contact 3 s ago | slowest answer 12 ms`: what matters most comes first."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -45,9 +45,9 @@ class StatusLine:
         if standing.last_contact_at is not None:
             contact = f"contact {render_span(standing.at - standing.last_contact_at)} ago"
         takings = " + ".join(render_money(amount, show(currency, 12)) for currency, amount in standing.takings.items())
-        parts = [contact, f"today {takings or 'nothing yet'}", f"{standing.units_held} unit(s) held"]
+        parts = [f"today {takings or 'nothing yet'}", f"{standing.units_held} unit(s) held", contact]
         if self._slowest_milliseconds is not None:
-            parts.insert(2, f"slowest answer {self._slowest_milliseconds} ms")
+            parts.append(f"slowest answer {self._slowest_milliseconds} ms")
         return " | ".join(parts)
 
     def _write(self, text: str) -> None:

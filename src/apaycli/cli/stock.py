@@ -12,7 +12,7 @@ from apaycli.cli.options import command
 from apaycli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from apaycli.core.model import Product
+    from apaycli.core.model import Mode, Product
     from apaycli.core.stock import StockLevel
 
 app = typer.Typer(invoke_without_command=True)
@@ -40,6 +40,8 @@ def stock(env: Env) -> None:
         (level.sku, level.title, _units(level.stock), level.sold, level.held, _units(level.available))
         for level in levels
     ]
+    if env.output.is_terminal(env.output.stdout):
+        env.output.say(f"apay: units in {env.mode} mode")
     env.output.table(("SKU", "TITLE", "OFFERED", "SOLD", "HELD", "AVAILABLE"), rows)
     for level in levels:
         if level.overcommitted:
@@ -100,24 +102,37 @@ def count(
     product = _product(env, sku)
     _check_units(units, least=0)
     level = next(level for level in stock_levels(env) if level.sku == sku)
+    env.output.say(f"apay: {units} on the shelf + {level.sold} sold + {level.held} held ({env.mode})")
     _set(env, product, stock_after_count(units, level.sold, level.held), dry_run=dry_run)
+    _warn_of_the_other_mode(env, sku, units + level.sold + level.held, units)
+
+
+def _warn_of_the_other_mode(env: Env, sku: str, stock: int, units: int) -> None:
+    """The file holds one number; test and live are counted apart, and so it may say too much for the other."""
+    other: Mode = "live" if env.mode == "test" else "test"
+    sold, held = _counts(env, other).get(sku, (0, 0))
+    if stock - sold - held > units:
+        env.output.warn(
+            f"in {other} mode {stock - sold - held} can be sold now, and {units} are on the shelf"
+            + ("; count with --live" if other == "live" else "")
+        )
 
 
 def stock_levels(env: Env) -> "list[StockLevel]":
     """Every product of the stock file, in its order."""
     from apaycli.core.stock import stock_level
 
-    counts = _counts(env)
+    counts = _counts(env, env.mode)
     return [stock_level(product, *counts.get(product.sku, (0, 0))) for product in env.stock.products.values()]
 
 
-def _counts(env: Env) -> dict[str, tuple[int, int]]:
+def _counts(env: Env, mode: "Mode") -> dict[str, tuple[int, int]]:
     """(sold, held) of the mode; nothing was sold where there is no ledger yet."""
     if not env.config.store_path.exists():
         return {}
     store = env.open_store(read_only=True)
     try:
-        return store.stock_counts(env.mode)
+        return store.stock_counts(mode)
     finally:
         store.close()
 
@@ -127,7 +142,8 @@ def _product(env: Env, sku: str) -> "Product":
 
     product = env.stock.products.get(sku)
     if product is None:
-        raise UsageError(f"there is no product {show(sku)!r}{nearest(sku, env.stock.products)}")
+        where = env.config.stock_file
+        raise UsageError(f"there is no product {show(sku)!r} in {where}{nearest(sku, env.stock.products)}")
     return product
 
 

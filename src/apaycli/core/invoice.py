@@ -23,6 +23,7 @@ from apaycli.money import (
     render_money,
     render_money_in_words,
 )
+from apaycli.text import nearest
 
 TITLE_UNITS_MAX = 32
 DESCRIPTION_UNITS_MAX = 255
@@ -113,7 +114,8 @@ def inline_invoice(product: Product, mode: Mode, ids: Ids, now: int) -> Invoice:
 def check_invoice(invoice: Invoice) -> list[Problem]:
     """Every limit of section 2 of the reference; an empty list means that Telegram should take it."""
     return [
-        *check_texts(invoice.title, invoice.description),
+        *check_text("title", invoice.title),
+        *check_text("description", invoice.description),
         *_check_payload(invoice.invoice_payload, invoice.start_parameter),
         *check_prices(invoice.prices, invoice.currency),
         *check_tips(invoice.tips, invoice.currency),
@@ -121,12 +123,9 @@ def check_invoice(invoice: Invoice) -> list[Problem]:
     ]
 
 
-def check_texts(title: str, description: str) -> Iterator[Problem]:
-    yield from _check_text("title", title, TITLE_UNITS_MAX)
-    yield from _check_text("description", description, DESCRIPTION_UNITS_MAX)
-
-
-def _check_text(field: str, text: str, units_max: int) -> Iterator[Problem]:
+def check_text(field: str, text: str) -> Iterator[Problem]:
+    """`title` or `description`."""
+    units_max = TITLE_UNITS_MAX if field == "title" else DESCRIPTION_UNITS_MAX
     units = utf16_units(text)
     if not text.strip():
         yield Problem(field, "must not be empty")
@@ -150,7 +149,8 @@ def check_currency(currency: str) -> Iterator[Problem]:
         yield Problem("currency", "XTR is Telegram Stars, for digital goods; A-Pay is paid in real currencies")
     elif currency not in currencies():
         apay = " (A-Pay takes it, Telegram does not)" if currency in APAY_CURRENCIES else ""
-        yield Problem("currency", f"{currency!r} is not in Telegram's list of currencies{apay}")
+        near = nearest(currency.upper(), APAY_CURRENCIES & currencies().keys())
+        yield Problem("currency", f"{currency!r} is not in Telegram's list of currencies{apay or near}")
     elif currency not in APAY_CURRENCIES:
         yield Problem("currency", f"{currency} is not in A-Pay's list of currencies", "warn")
 

@@ -38,13 +38,14 @@ def decline_sentence(
     language_code: str | None,
     product: Product | None = None,
 ) -> str:
-    """The product's own sentence, else the merchant's in the buyer's language, else theirs, else ours.
+    """The product's own sentence, else the merchant's in the buyer's language, else theirs, else ours; on one line.
 
     `wordings` is keyed by `sold_out` and `bn.sold_out`.
     """
     own = product.sold_out if product and reason is DeclineReason.SOLD_OUT else None
     language = (language_code or "").split("-")[0].lower()
-    sentence = own or wordings.get(f"{language}.{reason}") or wordings.get(reason) or DECLINE_SENTENCES[reason]
+    candidates = (own, wordings.get(f"{language}.{reason}"), wordings.get(reason), DECLINE_SENTENCES[reason])
+    sentence = next(line for each in candidates if (line := " ".join((each or "").split())))
     return cut_at_word(show(sentence, limit=1000), SENTENCE_UNITS_MAX)
 
 

@@ -34,6 +34,7 @@ def listener_lock(bot_id: int, environ: Mapping[str, str]) -> Iterator[None]:
         raise LedgerError(f"the state folder {folder} cannot be used: {error.strerror}") from error
     try:
         with suppress(OSError):  # the lock counts; the pid is for whoever wonders
+            holder.touch(0o600)
             holder.write_text(str(os.getpid()), "ascii")
         yield
     finally:

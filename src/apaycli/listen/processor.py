@@ -119,7 +119,10 @@ class Processor:
     def _record_one(self, tx: Transaction, received: Received, recorded: Recorded, now: int) -> None:
         match received.update:
             case PreCheckoutQuery() as query:
-                recorded.answers += self._record_query(tx, query, now)
+                answers = self._record_query(tx, query, now)
+                recorded.answers += answers
+                if not answers:
+                    recorded.events.append(Passed(now, query.update_id, "pre_checkout_query, answered before"))
             case SuccessfulPayment() as payment:
                 recorded.events.append(self._record_payment(tx, payment, received.raw, now))
             case RefundedPayment() as refund:

@@ -190,7 +190,7 @@ class Store(Protocol):
     def counts(self, mode: Mode) -> LedgerCounts: ...
 
     def standing(self, mode: Mode, paid_from: int) -> tuple[dict[str, int], int]:
-        """Takings since then, by currency; and the units that are held now."""
+        """Takings since then, by currency, without what must go back; and the units that are held now."""
         ...
 
     def attestations(self) -> dict[str, int]:

@@ -141,7 +141,10 @@ def _filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
 
 def _create_private(path: Path) -> None:
     """0600 from the first byte: -wal and -shm take the file's mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be made or opened: {error.strerror}") from error
     try:
         if os.name == "posix" and os.fstat(descriptor).st_mode & 0o077:
             os.fchmod(descriptor, 0o600)

@@ -34,6 +34,12 @@ _SUMS: tuple[tuple[str, str], ...] = (
         " WHERE r.mode = s.mode AND r.sku = s.sku AND state = 'pending') AS counted FROM stock s WHERE held <> counted",
     ),
     (
+        "the units of a SKU are not counted at all",
+        "SELECT mode, sku FROM receipts WHERE booked_units > 0 AND sku IS NOT NULL"
+        " UNION SELECT mode, sku FROM reservations WHERE state = 'pending' AND sku IS NOT NULL"
+        " EXCEPT SELECT mode, sku FROM stock",
+    ),
+    (
         "paid uses of an invoice differ from its receipts",
         "SELECT invoice_id, uses_paid, (SELECT coalesce(sum(booked_uses), 0) FROM receipts r"
         " WHERE r.invoice_id = i.invoice_id) AS counted FROM invoices i WHERE uses_paid <> counted",
@@ -112,7 +118,9 @@ class ReadingVerbs:
     @reading
     def counts(self, mode: Mode) -> LedgerCounts:
         slowest = self.db.execute(
-            "SELECT max(answer_milliseconds) FROM decisions WHERE answer_outcome = 'sent'"
+            "SELECT max(answer_milliseconds) FROM decisions JOIN invoices USING (invoice_id)"
+            " WHERE answer_outcome = 'sent' AND mode = ?",
+            (mode,),
         ).fetchone()[0]
         return LedgerCounts(
             receipts=self._number("SELECT count(*) FROM receipts WHERE mode = ?", mode),
@@ -134,7 +142,7 @@ class ReadingVerbs:
     def standing(self, mode: Mode, paid_from: int) -> tuple[dict[str, int], int]:
         rows = self.db.execute(
             "SELECT currency, sum(total_amount) FROM receipts WHERE +mode = ? AND paid_at >= ?"
-            " AND currency IS NOT NULL AND total_amount IS NOT NULL GROUP BY currency",
+            " AND currency IS NOT NULL AND total_amount IS NOT NULL AND refund_state IS NULL GROUP BY currency",
             (mode, paid_from),
         )
         return dict(rows.fetchall()), self._number("SELECT coalesce(sum(held), 0) FROM stock WHERE mode = ?", mode)

@@ -1,6 +1,7 @@
 """The program's entry. Answers `--version` before anything heavy is imported; the rest is `cli/app.py`."""
 
 import gc
+import os
 import sys
 
 
@@ -8,10 +9,20 @@ def main() -> None:
     gc.set_threshold(50_000)  # importing makes many objects and no garbage: 5 of 75 ms of a start
     arguments = sys.argv[1:]
     if arguments and set(arguments) <= {"--version", "-V", "--json"} and arguments != ["--json"]:
-        sys.exit(_version(as_json="--json" in arguments))
+        sys.exit(_say_version(as_json="--json" in arguments))
     from apaycli.cli.app import main as run
 
     sys.exit(run(arguments))
+
+
+def _say_version(*, as_json: bool) -> int:
+    """Nobody may be there to read it: then there is nothing to do."""
+    try:
+        code = _version(as_json=as_json)
+        sys.stdout.flush()
+    except (AttributeError, OSError):
+        os._exit(0 if sys.stdout is None else 2)
+    return code
 
 
 def _version(*, as_json: bool) -> int:

@@ -103,7 +103,10 @@ def _send(
             elif refusal.retry_after is not None and waits < _WAITS_MAX and refusal.retry_after <= _WAIT_SECONDS_MAX:
                 waits += 1
                 say(f"apay: Telegram asks to wait {refusal.retry_after} s")
-                sleep(refusal.retry_after)
+                try:
+                    sleep(refusal.retry_after)
+                except KeyboardInterrupt:  # it is known: Telegram refused, for now
+                    return Sent(invoice, "refused", failure=Interrupted(f"{refusal.message}; interrupted"))
             else:
                 return Sent(invoice, "refused", failure=refusal)
 

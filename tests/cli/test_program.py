@@ -107,7 +107,7 @@ def test_an_output_that_is_full_is_told_and_no_bug(full_shop: Shop, arguments: t
     assert ended.returncode == 2
     assert "the output cannot be written: No space left on device" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
-    assert not list(full_shop.folder.rglob("*report*"))
+    assert not list(full_shop.folder.rglob("last-bug.txt"))
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

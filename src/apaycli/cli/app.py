@@ -136,6 +136,10 @@ def _output(env: Env, arguments: Sequence[str]) -> Output:
 
 
 def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
+    if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+        # Files are opened by name and say so; what has none is the stream that we write to.
+        close_broken_pipe()  # first of all: Python and our own output would try again
+        error = UsageError(f"the output cannot be written: {error.strerror}")
     output = _output(env, arguments)
     if isinstance(error, ApayError):
         problems = error.problems if isinstance(error, ConfigError) else ()
@@ -145,11 +149,6 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
         return int(getattr(error, "exit_code", 1))
     if isinstance(error, ClickException):
         return _report_usage(error, output)
-    if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-        # Files are opened by name and say so; what has none is the stream that we write to.
-        close_broken_pipe()  # else Python tries again at its end
-        output.error(f"the output cannot be written: {error.strerror}", None, UsageError.slug)
-        return UsageError.exit_code
     import traceback
 
     report = redact("".join(traceback.format_exception(error)))

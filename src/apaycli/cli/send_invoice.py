@@ -203,7 +203,8 @@ def _combined(failed: "list[Sent]", total: int, untried: int) -> ApayError:
     if total == 1:
         return last
     if isinstance(last, TokenError | Interrupted):
-        return type(last)(f"{last.message}; {untried + 1} of {total} chats did not get the invoice", hint=last.hint)
+        rest = f"; {untried} more of {total} chats were not tried" if untried else ""
+        return type(last)(last.message + rest, hint=last.hint)
     reasons = "; ".join(f"{chat_id}: {failure.message}" for chat_id, failure in failures)
     count = f"{len(failed)} of {total} chats"
     return TelegramError(f"{count} did not get the invoice, or it is not known: {reasons}", hint=failures[0][1].hint)

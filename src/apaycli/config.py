@@ -15,8 +15,10 @@ from typing import Any
 from apaycli.config_values import (
     BadValue,
     parse_api_url,
+    parse_command,
     parse_duration_between,
     parse_flag,
+    parse_hook_url,
     parse_path,
     parse_store_url,
     parse_text,
@@ -33,6 +35,7 @@ _PROVIDER_TOKEN = re.compile(r"[0-9]+:(TEST|LIVE):", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TOKEN_BYTES_MAX = 4096
+_HOOK_SECRET_LENGTH_MIN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,15 @@ KEYS: tuple[Key, ...] = (
     Key("terms.text_file", parse_path),
     Key("terms.require_acceptance", parse_flag, False),
     Key("support.text", parse_text),
+    Key("hooks.on_paid", parse_command),
+    Key("hooks.on_paid_url", parse_hook_url),
+    Key("hooks.secret", parse_text, environment="APAY_HOOK_SECRET", secret=True),
+    Key("hooks.secret_file", parse_path),
 )
 
 # Keys of product.md that a later version uses: known, so that nobody calls them a mistake; not silently dropped.
 LATER_KEYS = frozenset(
-    "support.forward_to notify.chat hooks.on_paid hooks.on_paid_url backup.dir backup.every backup.keep"
+    "support.forward_to notify.chat backup.dir backup.every backup.keep"
     " apay.base_url apay.api_key_file apay.project_id".split()
 )
 
@@ -101,6 +108,16 @@ class Config:
     @property
     def poll_timeout_seconds(self) -> int:
         return int(self.values["listen.poll_timeout"])
+
+    def hook_secrets(self) -> tuple[bytes, ...]:
+        """What signs `on_paid_url`: one secret a line; while they are changed, the old and the new one."""
+        text = self._secret("hooks.secret", "APAY_HOOK_SECRET", "secret for hooks.on_paid_url")
+        secrets = [line.strip() for line in text.splitlines() if line.strip()]
+        for secret in secrets:
+            hide(secret)
+        if any(len(secret) < _HOOK_SECRET_LENGTH_MIN for secret in secrets):
+            raise ConfigError(f"a secret for hooks.on_paid_url is shorter than {_HOOK_SECRET_LENGTH_MIN} characters")
+        return tuple(secret.encode() for secret in secrets)
 
     def bot_token(self) -> str:
         """The bot token, shape checked. Raises TokenError with the likely mistake."""

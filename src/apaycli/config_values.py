@@ -4,6 +4,7 @@ Knows what each kind of value may look like: text, paths, durations, addresses. 
 message continues "<file>: <key> ..."; never knows which key it is reading.
 """
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,29 @@ def parse_store_url(value: Any, folder: Path) -> Path:
     if colon and len(scheme) > 1 and scheme != "sqlite":
         raise BadValue("must be sqlite:FILE")
     return parse_path(rest.removeprefix("//") if scheme == "sqlite" and colon else text, folder)
+
+
+def parse_command(value: Any, folder: Path) -> tuple[str, ...]:
+    """A program and its arguments. A relative program starts at the folder of the config file."""
+    if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+        raise BadValue('must be a list: ["./program", "argument"]; there is no shell')
+    if any("\x00" in word for word in value):
+        raise BadValue("contains a zero byte")
+    program = folder / Path(value[0]).expanduser()
+    if program.is_dir() or not program.is_file():
+        raise BadValue(f"names {program}, which is no file")
+    if os.name == "posix" and program.stat().st_mode & 0o002:
+        raise BadValue(f"names {program}, which everybody can change; run: chmod o-w '{program}'")
+    if not os.access(program, os.X_OK):
+        raise BadValue(f"names {program}, which cannot be run; run: chmod +x '{program}'")
+    return (str(program), *value[1:])
+
+
+def parse_hook_url(value: Any, folder: Path) -> str:
+    """The merchant's own receiver: the same care as for the Bot API server, but a query is allowed."""
+    text = parse_text(value, folder)
+    address, question, query = text.partition("?")
+    return parse_api_url(address, folder) + question + query
 
 
 def parse_api_url(value: Any, folder: Path) -> str:

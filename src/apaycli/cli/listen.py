@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from apaycli.cli.screen import Screen
     from apaycli.cli.status_line import StatusLine
     from apaycli.core.decide import Shop
+    from apaycli.core.hooks import HookKind
     from apaycli.listen.events import Event
+    from apaycli.listen.hooks import Run
     from apaycli.listen.listener import Listener, StockNews
     from apaycli.store.protocol import Store
 
@@ -97,9 +99,32 @@ def shop_of(env: Env) -> "Shop":
         products=env.stock.products,
         reservation_ttl_seconds=config.reservation_ttl_seconds,
         decline_wordings=config.decline_wordings,
+        hooks=_hook_kinds(env),
         terms_text=terms_text,
         support_text=config.values.get("support.text"),
     )
+
+
+def _hook_kinds(env: Env) -> "tuple[HookKind, ...]":
+    kinds: list[HookKind] = []
+    if env.config.values.get("hooks.on_paid"):
+        kinds.append("program")
+    if env.config.values.get("hooks.on_paid_url"):
+        env.config.hook_secrets()  # missing or too short: said at the start, not at the first receipt
+        kinds.append("url")
+    return tuple(kinds)
+
+
+def _hook_runs(env: Env) -> "dict[HookKind, Run]":
+    from apaycli.listen.hooks import program_run, url_run
+
+    command, url = env.config.values.get("hooks.on_paid"), env.config.values.get("hooks.on_paid_url")
+    runs: dict[HookKind, Run] = {}
+    if command:
+        runs["program"] = program_run(command, env.config.folder, env.environ)
+    if url:
+        runs["url"] = url_run(url, env.config.hook_secrets(), env.clock)
+    return runs
 
 
 async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", screen: "Screen") -> None:
@@ -121,6 +146,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         once=options.once,
         take_over=options.take_over,
         read_stock=_stock_reader(env),
+        runs=_hook_runs(env),
         midnight=_midnight if status.watched else None,
     )
     renderer = Renderer(env.output, status)

@@ -78,6 +78,11 @@ class Renderer:
                 say("apay: the stock file has mistakes; the last good one stays in force")
                 for problem in problems:
                     say(f"  {show(problem, 1000)}")
+            case events.HookRan(_, receipt_id, kind, attempt, failure, again_at) if failure is not None:
+                then = "tries again" if again_at else f"gives up: apay hooks retry {receipt_id}"
+                say(f"apay: hook ({kind}) for receipt {receipt_id} failed, try {attempt}: {failure}; {then}")
+            case events.HookRan(_, receipt_id, kind, attempt, _, _):
+                self._output.detail(f"apay: hook ({kind}) for receipt {receipt_id} done, try {attempt}")
             case events.Replied(_, method, error) if error:
                 say(f"apay: {method} failed: {error}")
             case events.Replied(_, method, _):
@@ -181,6 +186,7 @@ _EVENT_NAMES = {
     events.StockTaken: "stock_taken",
     events.StockRefused: "stock_refused",
     events.Trouble: "trouble",
+    events.HookRan: "hook_ran",
     events.Standing: "standing",
     events.Stopped: "stopped",
 }

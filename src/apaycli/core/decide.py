@@ -28,6 +28,7 @@ A test compares the two in code; the page itself is prose.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
 from apaycli.core.model import (
     Booking,
@@ -54,6 +55,7 @@ class Shop:
     products: Mapping[str, Product]
     reservation_ttl_seconds: int
     decline_wordings: Mapping[str, str] = field(default_factory=dict)
+    hooks: tuple[HookKind, ...] = ()
     terms_text: str | None = None
     support_text: str | None = None
 

@@ -7,6 +7,7 @@ Knows the kinds of events of the listener and their facts; never how they look (
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.model import Decision, Invoice, Mode, Receipt, Reservation
 from apaycli.store.protocol import AnswerOutcome
@@ -128,6 +129,18 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class HookRan:
+    """A hook was tried. `failure` is None when it was good; `again_at` is None when that was the last try."""
+
+    at: int
+    receipt_id: int
+    kind: HookKind
+    attempt: int
+    failure: str | None
+    again_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand, told again and again to whoever watches: `takings` since local midnight, by currency."""
 
@@ -156,6 +169,7 @@ Event = (
     | StockTaken
     | StockRefused
     | Trouble
+    | HookRan
     | Standing
     | Stopped
 )

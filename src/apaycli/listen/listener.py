@@ -11,18 +11,20 @@ A stop is a polite kill -9: whatever it leaves undone is found on disk by the ne
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.clock import Clock
 from apaycli.core.decide import Shop, decline
+from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import DeclineReason, Product, User
 from apaycli.errors import ApayError, LedgerError
 from apaycli.listen import events
+from apaycli.listen.hooks import Outbox, Run
 from apaycli.listen.polling import Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
@@ -36,6 +38,7 @@ _EXPIRY_SECONDS = 2.0
 _STOCK_SECONDS = 1.0
 _CONTACT_SECONDS = 10.0
 _STANDING_SECONDS = 2.0
+_HOOK_SECONDS = 0.5
 _RESEND_MILLISECONDS = 10_000  # Telegram waits 10 seconds for an answer; an older one is not worth a request
 
 
@@ -49,6 +52,7 @@ class Setting:
     once: bool = False
     take_over: bool = False
     read_stock: Callable[[], "StockNews | None"] = lambda: None
+    runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
     midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
 
 
@@ -106,6 +110,7 @@ class Listener:
         poller = Poller(
             self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
         )
+        outbox = Outbox(self._store, self._writer, self._clock, self._emit, self._setting.runs, tasks)
         await self._recover(sender)
         beside = [
             tasks.create_task(self._or_end(self._every(_EXPIRY_SECONDS, self._expire))),
@@ -115,6 +120,8 @@ class Listener:
         ]
         if self._setting.midnight is not None:
             beside.append(tasks.create_task(self._or_end(self._every(_STANDING_SECONDS, self._tell_standing))))
+        if self._setting.runs:
+            beside.append(tasks.create_task(self._or_end(self._every(_HOOK_SECONDS, outbox.start_due))))
         taking = tasks.create_task(self._take(poller, processor, sender))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -123,6 +130,7 @@ class Listener:
         if self._ended_by is not None:
             raise self._ended_by
         await _cancelled(*beside)
+        await outbox.stop()
         await self._flush_results()
         await self._writer.run(self._record_stop)
         with suppress(ApayError):
@@ -169,6 +177,7 @@ class Listener:
 
     def _record_start(self) -> int:
         with self._store.transaction() as tx:
+            tx.free_claims()
             return tx.start_run(self._setting.pid, self._shop.mode, self._clock.now())
 
     def _record_stop(self) -> None:

@@ -34,6 +34,7 @@ from apaycli.core.conversation import (
     would_be_query,
 )
 from apaycli.core.decide import Shop, decide_payment, decide_pre_checkout, decline
+from apaycli.core.hooks import first_state
 from apaycli.core.incoming import (
     ChatMigrated,
     Command,
@@ -162,6 +163,7 @@ class Processor:
             return PaymentRepeated(now, payment.telegram_payment_charge_id, repeat == "conflict")
         receipt = decide_payment(payment, tx.payment_facts(payment), self.shop, now)
         receipt_id = tx.record_receipt(receipt, payment.update_id, raw, now)
+        tx.queue_hooks(receipt_id, dict.fromkeys(self.shop.hooks, first_state(receipt.flag)), now)
         return Paid(now, receipt_id, receipt)
 
     def _reply(self, tx: Transaction, command: Command, now: int) -> list[Effect]:

@@ -7,7 +7,7 @@ or its outcome is unknown and the next start reads it from disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -25,6 +25,7 @@ from apaycli.core.model import (
 )
 
 if TYPE_CHECKING:
+    from apaycli.core.hooks import HookKind, HookState
     from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment  # only named here
 
 AnswerOutcome = Literal["sent", "too_old", "failed"]
@@ -44,6 +45,32 @@ class AnswerResult:
     answered_at: int
     milliseconds: int
     release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueHook:
+    """A claimed row of the outbox, with the receipt that it is about. `attempts` counts this one."""
+
+    hook_id: int
+    kind: HookKind
+    attempts: int
+    first_attempt_at: int
+    receipt: ReceiptRow
+
+
+@dataclass(frozen=True, slots=True)
+class HookRow:
+    """A row of the outbox, for people."""
+
+    receipt_id: int
+    kind: HookKind
+    state: HookState
+    attempts: int
+    due_at: int
+    last_attempt_at: int | None
+    failure: str | None
+    flag: str | None
+    telegram_payment_charge_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +128,26 @@ class Transaction(Protocol):
 
     def record_receipt(self, receipt: Receipt, update_id: int, raw: bytes, now: int) -> int:
         """Record the money and book it as the receipt says. Returns the receipt_id."""
+        ...
+
+    def queue_hooks(self, receipt_id: int, states: Mapping[HookKind, HookState], now: int) -> None:
+        """What is to be done for this receipt: in the transaction that records it."""
+        ...
+
+    def claim_hooks(self, now: int, lease_until: int, kinds: Sequence[HookKind], limit: int) -> list[DueHook]:
+        """Due rows that nobody is running, oldest first: from now until `lease_until` they are ours."""
+        ...
+
+    def record_hook(self, hook_id: int, *, failure: str | None, again_at: int | None) -> None:
+        """How a run went. A failure without `again_at` is the last one: the row is `failed`."""
+        ...
+
+    def free_claims(self) -> None:
+        """At a start: whoever ran hooks before is no more, and what it had claimed is due again."""
+        ...
+
+    def rerun_hooks(self, receipt_id: int, states: Sequence[HookState], now: int) -> int:
+        """The merchant's word: rows in one of `states` are due now, with all their tries. Returns how many."""
         ...
 
     def record_conflict(self, payment: SuccessfulPayment, raw: bytes, now: int) -> None:
@@ -183,6 +230,12 @@ class Store(Protocol):
 
     def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:
         """Oldest first, one at a time: memory does not grow with their number."""
+        ...
+
+    def hooks_due(self, now: int) -> int: ...
+
+    def hooks(self, state: HookState | None = None, receipt_id: int | None = None) -> list[HookRow]:
+        """The newest first, at most 1000."""
         ...
 
     def last_run(self) -> ListenerRun | None: ...

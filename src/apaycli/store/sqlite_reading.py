@@ -6,12 +6,13 @@ Knows every table; never judges what it finds, save for the sums that must add u
 import sqlite3
 from collections.abc import Iterator
 
+from apaycli.core.hooks import HookState
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
-from apaycli.store.protocol import LedgerCounts, ListenerRun, OpenAnswer
+from apaycli.store.protocol import HookRow, LedgerCounts, ListenerRun, OpenAnswer
 from apaycli.store.sqlite_errors import reading, translated
 from apaycli.store.sqlite_rows import decision_of, one_row
 
-_RECEIPT_COLUMNS = ", ".join(
+RECEIPT_COLUMNS = ", ".join(
     {
         "order_name": "name",
         "order_phone": "phone_number",
@@ -100,11 +101,27 @@ class ReadingVerbs:
     def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:
         conditions, parameters = _conditions(which)
         sql = (
-            f"SELECT {_RECEIPT_COLUMNS} FROM receipts LEFT JOIN order_info USING (receipt_id)"  # noqa: S608
+            f"SELECT {RECEIPT_COLUMNS} FROM receipts LEFT JOIN order_info USING (receipt_id)"  # noqa: S608
             f" {conditions} ORDER BY paid_at, receipt_id"
         )
         with translated(self.path):
             yield from map(ReceiptRow._make, self.db.execute(sql, parameters))
+
+    @reading
+    def hooks_due(self, now: int) -> int:
+        sql = "SELECT count(*) FROM hooks WHERE state = 'pending' AND due_at <= ? AND coalesce(lease_until, 0) <= ?"
+        return self._number(sql, now, now)
+
+    @reading
+    def hooks(self, state: HookState | None = None, receipt_id: int | None = None) -> list[HookRow]:
+        rows = self.db.execute(
+            "SELECT receipt_id, kind, hooks.state, attempts, due_at, last_attempt_at, failure, flag,"
+            " telegram_payment_charge_id FROM hooks JOIN receipts USING (receipt_id)"
+            " WHERE (?1 IS NULL OR hooks.state = ?1) AND (?2 IS NULL OR receipt_id = ?2)"
+            " ORDER BY receipt_id DESC, kind LIMIT 1000",
+            (state, receipt_id),
+        )
+        return [HookRow(*row) for row in rows]
 
     @reading
     def last_run(self) -> ListenerRun | None:

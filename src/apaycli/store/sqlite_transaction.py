@@ -1,7 +1,7 @@
 """The verbs that write, all of them, and how one of them is undone alone.
 
-Knows that verbs stand by subject in `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending`, and which errors
-are about a value and which about the disk.
+Knows that verbs stand by subject in `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending` and `sqlite_hooks`,
+and which errors are about a value and which about the disk.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from apaycli.errors import LedgerError
 from apaycli.store.protocol import Unrecordable
 from apaycli.store.sqlite_errors import FAILURES, REFUSALS
+from apaycli.store.sqlite_hooks import HookVerbs
 from apaycli.store.sqlite_receipts import ReceiptVerbs
 from apaycli.store.sqlite_sending import SendingVerbs
 
 
-class SqliteTransaction(ReceiptVerbs, SendingVerbs):
+class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs):
     """The verbs that write, between BEGIN IMMEDIATE and COMMIT."""
 
     @contextmanager

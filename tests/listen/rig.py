@@ -23,7 +23,8 @@ from apaycli.core.decide import Shop
 from apaycli.core.invoice import Ids
 from apaycli.core.model import Invoice, LabeledPrice, Product, ReceiptFilter, ReceiptRow
 from apaycli.listen import events
-from apaycli.listen.listener import Listener, Setting
+from apaycli.listen.listener import Listener
+from apaycli.listen.setting import Setting
 from apaycli.sandbox.checkouts import Checkout
 from apaycli.sandbox.wire import Answer
 from apaycli.sandbox.world import World

@@ -17,7 +17,8 @@ from apaycli.core.invoice import Ids
 from apaycli.core.model import Invoice, LabeledPrice, Product, ReceiptFilter
 from apaycli.errors import TokenError
 from apaycli.listen import events
-from apaycli.listen.listener import Listener, Setting
+from apaycli.listen.listener import Listener
+from apaycli.listen.setting import Setting
 from apaycli.listen.writer import ThreadWriter
 from apaycli.sandbox.checkouts import Checkout
 from apaycli.sandbox.server import ServerThread

@@ -6,7 +6,8 @@ import pytest
 from rig import ASHA, RAHIM, TTL_SECONDS, Rig
 
 from apaycli.listen import events
-from apaycli.listen.listener import Listener, StockNews
+from apaycli.listen.listener import Listener
+from apaycli.listen.setting import StockNews
 from apaycli.stockfile import StockWatch
 
 GROUP = "-1001234567890"

@@ -25,7 +25,7 @@ MUTANTS = (
     Mutant(
         "confirm before the batch is on disk",
         "listen/listener.py",
-        "                    await _to_its_end(self._take_group(processor, sender, group, arrived))\n",
+        "                    await to_its_end(self._take_group(processor, sender, group, arrived))\n",
         "                    asyncio.ensure_future(self._take_group(processor, sender, group, arrived))\n",
     ),
     Mutant(
@@ -100,8 +100,8 @@ MUTANTS = (
     ),
     Mutant(
         "never expire",
-        "listen/listener.py",
-        "            tasks.create_task(self._or_end(self._every(_EXPIRY_SECONDS, self._expire))),\n",
+        "listen/upkeep.py",
+        "            self._every(_EXPIRY_SECONDS, self.expire),\n",
         "",
     ),
     Mutant(

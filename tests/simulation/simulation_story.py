@@ -18,7 +18,8 @@ from apaycli.core.decide import Shop
 from apaycli.core.invoice import Ids
 from apaycli.core.model import Invoice, LabeledPrice, Product
 from apaycli.listen.events import Event
-from apaycli.listen.listener import Listener, Setting, StockNews
+from apaycli.listen.listener import Listener
+from apaycli.listen.setting import Setting, StockNews
 from apaycli.sandbox.buyers import ScriptError
 from apaycli.sandbox.checkouts import Checkout
 from apaycli.sandbox.world import World

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind
     from apaycli.listen.events import Event
     from apaycli.listen.hooks import Run
-    from apaycli.listen.listener import Listener, StockNews
+    from apaycli.listen.listener import Listener
+    from apaycli.listen.setting import StockNews
     from apaycli.store.protocol import Store
 
 
@@ -132,7 +133,8 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.botapi.http_aiohttp import AiohttpHttp
     from apaycli.cli.listen_output import Renderer
     from apaycli.cli.status_line import StatusLine
-    from apaycli.listen.listener import Listener, Setting
+    from apaycli.listen.listener import Listener
+    from apaycli.listen.setting import Setting
     from apaycli.listen.writer import ThreadWriter
 
     config = env.config
@@ -173,7 +175,7 @@ def _midnight() -> int:
 
 def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
     """Asked every second: news when the file has changed, and once a minute while it is broken."""
-    from apaycli.listen.listener import StockNews
+    from apaycli.listen.setting import StockNews
     from apaycli.stockfile import StockWatch
 
     watch = StockWatch(env.config.stock_file)

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def url_run(url: str, secrets: Sequence[bytes], clock: Clock) -> Run:
 
 
 class Outbox:
-    """Runs what is due, a few at a time. Its tasks live in the listener's task group."""
+    """Runs what is due, a few at a time. `start` makes a task of a run."""
 
     def __init__(
         self,
@@ -101,14 +101,14 @@ class Outbox:
         clock: Clock,
         emit: events.Emit,
         runs: Mapping[HookKind, Run],
-        tasks: asyncio.TaskGroup,
+        start: Callable[[Coroutine[object, object, None]], "asyncio.Task[None]"],
     ) -> None:
         self._store = store
         self._writer = writer
         self._clock = clock
         self._emit = emit
         self._runs = runs
-        self._tasks = tasks
+        self._start = start
         self._running: set[asyncio.Task[None]] = set()
 
     async def start_due(self) -> None:
@@ -123,7 +123,7 @@ class Outbox:
                 return tx.claim_hooks(now, now + _LEASE_MILLISECONDS, tuple(self._runs), free)
 
         for hook in await self._writer.run(claim):
-            task = self._tasks.create_task(self._run(hook))
+            task = self._start(self._run(hook))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 

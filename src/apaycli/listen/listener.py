@@ -11,57 +11,29 @@ A stop is a polite kill -9: whatever it leaves undone is found on disk by the ne
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.clock import Clock
 from apaycli.core.decide import Shop, decline
-from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.invoice import NewIds
-from apaycli.core.model import DeclineReason, Product, User
+from apaycli.core.model import DeclineReason, User
 from apaycli.errors import ApayError, LedgerError
 from apaycli.listen import events
-from apaycli.listen.hooks import Outbox, Run
 from apaycli.listen.polling import Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
+from apaycli.listen.setting import Setting
+from apaycli.listen.upkeep import Upkeep, cancelled, to_its_end
 from apaycli.listen.writer import T, Writer
-from apaycli.store.protocol import AnswerResult, Store
+from apaycli.store.protocol import Store
 
 _DECIDE_SECONDS_MAX = 7.0  # then the query is declined without a record, while there is time to say so
 _REFUSAL_SECONDS = 3.0
 _DRAIN_SECONDS_MAX = 5.0
-_EXPIRY_SECONDS = 2.0
-_STOCK_SECONDS = 1.0
-_CONTACT_SECONDS = 10.0
-_STANDING_SECONDS = 2.0
-_HOOK_SECONDS = 0.5
 _RESEND_MILLISECONDS = 10_000  # Telegram waits 10 seconds for an answer; an older one is not worth a request
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How this run behaves. `read_stock` tells of a changed stock file: new products, or what is wrong with it."""
-
-    poll_timeout_seconds: int
-    provider_token: str
-    pid: int
-    once: bool = False
-    take_over: bool = False
-    read_stock: Callable[[], "StockNews | None"] = lambda: None
-    runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
-    midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
-
-
-@dataclass(frozen=True, slots=True)
-class StockNews:
-    """`products` is None where the file is broken."""
-
-    products: dict[str, Product] | None
-    sentences: tuple[str, ...]
 
 
 class Listener:
@@ -83,16 +55,16 @@ class Listener:
         self._shop, self._setting, self._clock, self._emit = shop, setting, clock, emit
         self._new_ids, self._chance = new_ids, chance
         self._stopping = asyncio.Event()
-        self._results: list[AnswerResult] = []
-        self._results_waiting = asyncio.Event()
         self._declined_unrecorded: set[str] = set()
-        self._last_contact_at: int | None = None
-        self._contact_waiting = asyncio.Event()
-        self._run_id = 0
         self._ended_by: LedgerError | None = None
 
     def stop(self) -> None:
         """Take nothing more, finish what was begun. May be called from a signal handler."""
+        self._stopping.set()
+
+    def _end(self, error: LedgerError) -> None:
+        """Stop in order, then tell the first error."""
+        self._ended_by = self._ended_by or error
         self._stopping.set()
 
     async def run(self) -> None:
@@ -106,33 +78,21 @@ class Listener:
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         processor = Processor(self._store, self._shop, self._clock, self._new_ids)
-        sender = Sender(self._api, self._clock, tasks, self._note_result, self._emit, self._setting.provider_token)
+        upkeep = Upkeep(self._store, self._writer, self._clock, self._emit, self._setting, tasks, self._end)
+        sender = Sender(self._api, self._clock, tasks, upkeep.note_result, self._emit, self._setting.provider_token)
         poller = Poller(
             self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
         )
-        outbox = Outbox(self._store, self._writer, self._clock, self._emit, self._setting.runs, tasks)
-        await self._recover(sender)
-        beside = [
-            tasks.create_task(self._or_end(self._every(_EXPIRY_SECONDS, self._expire))),
-            tasks.create_task(self._every(_STOCK_SECONDS, lambda: self._read_stock(processor))),
-            tasks.create_task(self._or_end(self._record_results())),
-            tasks.create_task(self._or_end(self._record_contacts())),
-        ]
-        if self._setting.midnight is not None:
-            beside.append(tasks.create_task(self._or_end(self._every(_STANDING_SECONDS, self._tell_standing))))
-        if self._setting.runs:
-            beside.append(tasks.create_task(self._or_end(self._every(_HOOK_SECONDS, outbox.start_due))))
-        taking = tasks.create_task(self._take(poller, processor, sender))
+        await self._recover(sender, upkeep)
+        upkeep.start(processor)
+        taking = tasks.create_task(self._take(poller, processor, sender, upkeep))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await _cancelled(taking, stopping)
+        await cancelled(taking, stopping)
         await sender.drain(_DRAIN_SECONDS_MAX)
         if self._ended_by is not None:
             raise self._ended_by
-        await _cancelled(*beside)
-        await outbox.stop()
-        await self._flush_results()
-        await self._writer.run(self._record_stop)
+        await upkeep.stop()
         with suppress(ApayError):
             await poller.confirm()
 
@@ -158,7 +118,7 @@ class Listener:
                 self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))
                 await self._sleep(seconds)
 
-    async def _recover(self, sender: Sender) -> None:
+    async def _recover(self, sender: Sender, upkeep: Upkeep) -> None:
         """Read from disk where the last run ended: what to answer again, what has expired, how long nobody listened."""
         now, arrived = self._clock.now(), self._clock.monotonic()
         last = await self._writer.run(self._store.last_run)
@@ -167,33 +127,21 @@ class Listener:
         seen = (last.last_contact_at or last.started_at) if last else None
         away = max(0, now - seen) if seen is not None else None
         self._emit(events.Started(now, self._shop.mode, away, len(waiting), expired))
-        await self._expire()
-        self._run_id = await self._writer.run(self._record_start)
+        await upkeep.expire()
+        await upkeep.start_run(self._shop.mode)
         for open_answer in waiting:
             spent = max(0, now - open_answer.decided_at) / 1000
             query_id = open_answer.decision.pre_checkout_query_id
             query = PreCheckoutQuery(0, query_id, User(open_answer.buyer_id), None, None, "")
             sender.send(Answer(query, open_answer.decision, None, fresh=False), arrived - spent)
 
-    def _record_start(self) -> int:
-        with self._store.transaction() as tx:
-            tx.free_claims()
-            return tx.start_run(self._setting.pid, self._shop.mode, self._clock.now())
-
-    def _record_stop(self) -> None:
-        with self._store.transaction() as tx:
-            if self._last_contact_at is not None:
-                tx.record_contact(self._run_id, self._last_contact_at)
-            tx.stop_run(self._run_id, self._clock.now())
-
     # -- taking updates ------------------------------------------------------------------------------------------
 
-    async def _take(self, poller: Poller, processor: Processor, sender: Sender) -> None:
+    async def _take(self, poller: Poller, processor: Processor, sender: Sender, upkeep: Upkeep) -> None:
         processor.bot_username = await self._connect(poller)
         ready = False
         async for raws in poller.batches(once=self._setting.once):
-            self._last_contact_at = self._clock.now()
-            self._contact_waiting.set()
+            upkeep.note_contact()
             if not ready:
                 ready = True
                 self._emit(events.Ready(self._clock.now(), processor.bot_username))
@@ -202,7 +150,7 @@ class Listener:
                 arrived = self._clock.monotonic()
                 for group in queries_first(batch):
                     # A stop waits for the open transaction: its answers are still sent.
-                    await _to_its_end(self._take_group(processor, sender, group, arrived))
+                    await to_its_end(self._take_group(processor, sender, group, arrived))
                 poller.offset = next_offset(batch) or poller.offset
             if self._stopping.is_set():
                 return
@@ -247,104 +195,8 @@ class Listener:
                 counted_from = max(arrived, self._clock.monotonic() - ANSWER_SECONDS_MAX + _REFUSAL_SECONDS)
                 sender.send(Answer(query, refusal, None, fresh=False), counted_from)
 
-    # -- beside it -----------------------------------------------------------------------------------------------
-
-    def _note_result(self, result: AnswerResult) -> None:
-        self._results.append(result)
-        self._results_waiting.set()
-
-    async def _record_results(self) -> None:
-        """How answers went, many in one transaction: whatever came in while the last one was written."""
-        while True:
-            await self._results_waiting.wait()
-            await _to_its_end(self._flush_results())
-
-    async def _flush_results(self) -> None:
-        self._results_waiting.clear()
-        results, self._results = self._results, []
-        if not results:
-            return
-
-        def record() -> None:
-            with self._store.transaction() as tx:
-                tx.record_answers(results)
-
-        await self._writer.run(record)
-
-    async def _record_contacts(self) -> None:
-        """When Telegram was last heard. Beside the poll: a buyer's query must not wait for this."""
-        while True:
-            await self._contact_waiting.wait()
-            self._contact_waiting.clear()
-            await self._writer.run(self._record_contact)
-            await self._sleep(_CONTACT_SECONDS)
-
-    def _record_contact(self) -> None:
-        with self._store.transaction() as tx:
-            tx.record_contact(self._run_id, self._last_contact_at or self._clock.now())
-
-    async def _expire(self) -> None:
-        now = self._clock.now()
-        if not await self._writer.run(lambda: self._store.reservations_due(now)):
-            return
-
-        def expire() -> list[events.Event]:
-            with self._store.transaction() as tx:
-                return [events.Expired(now, reservation) for reservation in tx.expire_reservations(now)]
-
-        for event in await self._writer.run(expire):
-            self._emit(event)
-
-    async def _read_stock(self, processor: Processor) -> None:
-        news = self._setting.read_stock()
-        if news is None:
-            return
-        if news.products is None:
-            self._emit(events.StockRefused(self._clock.now(), news.sentences))
-            return
-        processor.shop = replace(processor.shop, products=news.products)
-        self._emit(events.StockTaken(self._clock.now(), len(news.products), news.sentences))
-
-    async def _tell_standing(self) -> None:
-        midnight = self._setting.midnight() if self._setting.midnight else 0
-        takings, held = await self._writer.run(lambda: self._store.standing(self._shop.mode, midnight))
-        self._emit(events.Standing(self._clock.now(), self._last_contact_at, takings, held))
-
-    async def _or_end(self, work: Awaitable[None]) -> None:
-        """Work beside the path of updates. Where the ledger fails it, the run ends, in order: a query that was
-        taken is still answered."""
-        try:
-            await work
-        except LedgerError as error:
-            self._ended_by = self._ended_by or error
-            self._stopping.set()
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await self._sleep(seconds)
-            await work()
-
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """Await `work` to its end even when we are cancelled meanwhile; its error or the cancellation follows it."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait({task})
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error from None
-        raise
-
-
-async def _cancelled(*tasks: "asyncio.Task[object]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
 
 
 def _first(group: BaseExceptionGroup[ApayError]) -> ApayError:

@@ -1,0 +1,33 @@
+"""How one run of the listener behaves: what it is told at its start, as a frozen value.
+
+Knows names and defaults; never where they came from.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from apaycli.core.hooks import HookKind
+from apaycli.core.model import Product
+from apaycli.listen.hooks import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How this run behaves. `read_stock` tells of a changed stock file: new products, or what is wrong with it."""
+
+    poll_timeout_seconds: int
+    provider_token: str
+    pid: int
+    once: bool = False
+    take_over: bool = False
+    read_stock: Callable[[], "StockNews | None"] = lambda: None
+    runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
+    midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
+
+
+@dataclass(frozen=True, slots=True)
+class StockNews:
+    """`products` is None where the file is broken."""
+
+    products: dict[str, Product] | None
+    sentences: tuple[str, ...]

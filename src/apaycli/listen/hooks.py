@@ -49,7 +49,7 @@ def program_run(command: Sequence[str], folder: Path, environ: Mapping[str, str]
         except OSError as error:
             return f"cannot be started: {error.strerror}"
         try:
-            said = await asyncio.wait_for(_feed(process, document), HOOK_SECONDS_MAX)
+            said = await asyncio.wait_for(_talk(process, document), HOOK_SECONDS_MAX)
         except TimeoutError:
             return f"did not end within {HOOK_SECONDS_MAX:g} s"
         finally:
@@ -59,19 +59,25 @@ def program_run(command: Sequence[str], folder: Path, environ: Mapping[str, str]
     return run
 
 
-async def _feed(process: asyncio.subprocess.Process, document: bytes) -> str:
-    """The document in, the end of the output back; more than fits is read and dropped."""
+async def _talk(process: asyncio.subprocess.Process, document: bytes) -> str:
+    """The document in and the output out, side by side: a program may write before it has read, or never read."""
     if process.stdin is None or process.stdout is None:
         raise OSError("the hook has no pipes")
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(document)
-        await process.stdin.drain()
-    process.stdin.close()
+    feeding = asyncio.ensure_future(_feed(process.stdin, document))
     said = b""
     while chunk := await process.stdout.read(65_536):
         said = (said + chunk)[-_OUTPUT_BYTES_MAX:]
     await process.wait()
+    feeding.cancel()
+    await asyncio.wait({feeding})
     return said.decode("utf-8", "replace").strip()
+
+
+async def _feed(stdin: asyncio.StreamWriter, document: bytes) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):
+        stdin.write(document)
+        await stdin.drain()
+        stdin.close()
 
 
 async def _end_group(process: asyncio.subprocess.Process) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apaycli.config import KEYS, Config, config_path, home_folder, load_config, parse_mode, state_folder
+from apaycli.config import KEYS, Config, load_config, parse_mode
+from apaycli.config_places import config_path, home_folder, state_folder
 from apaycli.core.model import Mode
 from apaycli.errors import ConfigError
 

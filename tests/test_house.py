@@ -19,7 +19,7 @@ LAYERS = {
     "cli": 4,
     "__main__": 5,
 }  # fmt: skip
-SAME_ROOM = {"config_values": "config", "stockedit": "stockfile"}
+SAME_ROOM = {"config_places": "config", "config_values": "config", "stockedit": "stockfile"}
 MAY_IMPORT_SANDBOX = {"cli/sandbox.py", "cli/demo.py"}
 
 _IO = {"asyncio", "logging", "socket", "sqlite3", "subprocess", "httpx", "aiohttp", "urllib", "os", "sys", "pathlib"}

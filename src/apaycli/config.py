@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apaycli.config_places import config_path
 from apaycli.config_values import (
     BadValue,
     parse_api_url,
@@ -173,33 +174,6 @@ def _checked_bot_token(token: str) -> str:
     else:
         cause = "it is digits, a colon and at least 30 of A-Z a-z 0-9 _ -"
     raise TokenError(f"the bot token is malformed: {cause}", hint="copy it again from @BotFather (/token)")
-
-
-def config_path(explicit: Path | None, environ: Mapping[str, str]) -> tuple[Path, bool]:
-    """Where the config is looked for, and whether somebody named that very file."""
-    if explicit is not None:
-        return explicit, True
-    if environ.get("APAY_CONFIG"):
-        return Path(environ["APAY_CONFIG"]), True
-    return home_folder(environ) / "config.toml", False
-
-
-def home_folder(environ: Mapping[str, str]) -> Path:
-    """`$APAY_HOME`, else the user's config folder."""
-    if environ.get("APAY_HOME"):
-        return Path(environ["APAY_HOME"])
-    if os.name == "nt" and environ.get("APPDATA"):
-        return Path(environ["APPDATA"]) / "apay"
-    base = environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path(environ.get("HOME") or "~").expanduser() / ".config") / "apay"
-
-
-def state_folder(environ: Mapping[str, str]) -> Path:
-    """`$XDG_STATE_HOME/apay`, else `~/.local/state/apay`, else what Windows has."""
-    if os.name == "nt" and environ.get("LOCALAPPDATA"):
-        return Path(environ["LOCALAPPDATA"]) / "apay"
-    base = environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state") / "apay"
 
 
 def parse_mode(live: bool, environ: Mapping[str, str]) -> Mode:

@@ -172,7 +172,7 @@ def _report_usage(error: ClickException, output: Output) -> int:
 
 
 def _write_report(report: str, env: Env) -> str:
-    from apaycli.config import state_folder
+    from apaycli.config_places import state_folder
 
     path = Path(state_folder(env.environ)) / "last-bug.txt"
     try:

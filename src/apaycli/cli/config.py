@@ -48,7 +48,7 @@ def path(env: Env) -> None:
 
       apay config path
     """
-    from apaycli.config import config_path
+    from apaycli.config_places import config_path
 
     where, _ = config_path(env.common.config, env.environ)
     if env.output.as_json:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from apaycli.config import state_folder
+from apaycli.config_places import state_folder
 from apaycli.errors import AnotherListener, LedgerError
 from apaycli.text import show
 

@@ -153,6 +153,23 @@ CREATE TABLE evidence (
     PRIMARY KEY (kind, digest)
 ) STRICT;
 
+-- The outbox: what is to be done for a receipt, written in its transaction. pending: due at due_at, unless a run is
+-- under way until lease_until; waiting: the merchant must release it first; failed: given up after 24 hours.
+CREATE TABLE hooks (
+    hook_id INTEGER PRIMARY KEY,
+    receipt_id INTEGER NOT NULL REFERENCES receipts,
+    kind TEXT NOT NULL CHECK (kind IN ('program', 'url')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'waiting', 'done', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    due_at INTEGER NOT NULL,
+    lease_until INTEGER,
+    first_attempt_at INTEGER,
+    last_attempt_at INTEGER,
+    failure TEXT,                               -- what the last attempt said; NULL after a good one
+    UNIQUE (receipt_id, kind)
+) STRICT;
+CREATE INDEX hooks_due ON hooks (due_at) WHERE state = 'pending';
+
 -- Updates that could not be read, kept as they came.
 CREATE TABLE dead_letters (
     dead_letter_id INTEGER PRIMARY KEY,

@@ -8,9 +8,11 @@ import pytest
 from apaycli.config_values import (
     BadValue,
     parse_api_url,
+    parse_command,
     parse_duration,
     parse_duration_between,
     parse_flag,
+    parse_hook_url,
     parse_path,
     parse_store_url,
     parse_text,
@@ -174,3 +176,48 @@ def test_a_path_starts_at_the_folder_of_its_config(monkeypatch: pytest.MonkeyPat
     assert parse_path("stock.toml", FOLDER) == Path("/shop/stock.toml")
     assert parse_path("/etc/stock.toml", FOLDER) == Path("/etc/stock.toml")
     assert parse_path("~/stock.toml", FOLDER) == Path("/home/merchant/stock.toml")
+
+
+# -- hooks --------------------------------------------------------------------------------------------------------
+
+
+def runnable(tmp_path: Path, mode: int = 0o755) -> Path:
+    program = tmp_path / "credit"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(mode)
+    return program
+
+
+def test_a_command_is_a_list_that_starts_at_the_config(tmp_path: Path) -> None:
+    program = runnable(tmp_path)
+    assert parse_command(["./credit", "a b; $(c)"], tmp_path) == (str(program), "a b; $(c)")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("sh -c credit", "must be a list"),
+        ([], "must be a list"),
+        (["./credit", 5], "must be a list"),
+        (["./nothing"], "is no file"),
+        (["."], "is no file"),
+        (["./credit", "a\x00b"], "zero byte"),
+    ],
+)
+def test_another_command_is_refused(tmp_path: Path, value: object, said: str) -> None:
+    runnable(tmp_path)
+    with pytest.raises(BadValue, match=said):
+        parse_command(value, tmp_path)
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o644, "chmod \\+x"), (0o757, "chmod o-w")])
+def test_a_program_that_cannot_run_or_anybody_can_change_is_refused(tmp_path: Path, mode: int, said: str) -> None:
+    runnable(tmp_path, mode)
+    with pytest.raises(BadValue, match=said):
+        parse_command(["./credit"], tmp_path)
+
+
+def test_a_hook_url_may_have_a_query(tmp_path: Path) -> None:
+    assert parse_hook_url("https://shop.example/paid?shop=1", tmp_path) == "https://shop.example/paid?shop=1"
+    with pytest.raises(BadValue, match="https://"):
+        parse_hook_url("http://shop.example/paid", tmp_path)

@@ -128,6 +128,15 @@ TALK: list[tuple[events.Event, str]] = [
     (events.Replied(AT, "sendMessage", "it failed"), "apay: sendMessage failed: it failed\n"),
     (events.Stopped(AT), "apay: stopped; everything that was confirmed is on disk\n"),
     (events.Standing(AT, AT, {}, 0), ""),
+    (events.HookRan(AT, 7, "program", 1, None, None), ""),
+    (
+        events.HookRan(AT, 7, "url", 2, "HTTP 500: no", AT + 20_000),
+        "apay: hook (url) for receipt 7 failed, try 2: HTTP 500: no; tries again\n",
+    ),
+    (
+        events.HookRan(AT, 7, "program", 40, "ended with 1", None),
+        "apay: hook (program) for receipt 7 failed, try 40: ended with 1; gives up: apay hooks retry 7\n",
+    ),
     (events.Replied(AT, "sendMessage", None), ""),
     (events.Passed(AT, 5, "poll"), ""),
 ]

@@ -50,6 +50,25 @@ def test_what_expired_while_nobody_listened_is_back_before_the_first_query(rig: 
     rig.listen(lambda _listener: _press(rig, ASHA, "accepted"))
 
 
+def test_who_paid_in_time_while_nobody_listened_gets_what_was_promised(rig: Rig) -> None:
+    """The hold is over when the next run starts, and somebody else is already pressing Pay: the money comes first."""
+    rig.offer(stock=1)
+    rig.invoice(chat_id=GROUP)
+    rig.listen(lambda _listener: _press(rig, RAHIM, "accepted"))
+    (promised,) = rig.world.books.checkouts.values()
+    rig.world.buyers.pay(promised.checkout_id)
+    rig.clock.advance(TTL_SECONDS + 60)
+    rival = rig.world.buyers.press_pay("order-1001", ASHA)
+
+    async def story(_listener: Listener) -> None:
+        await rig.until(lambda: rival.outcome and rig.receipts())
+
+    rig.listen(story)
+    assert rival.outcome == "declined"
+    assert [receipt.flag for receipt in rig.receipts()] == [None]
+    assert rig.stock() == (1, 0)
+
+
 async def _press(rig: Rig, buyer: int, outcome: str) -> None:
     assert (await rig.press("order-1001", buyer)).outcome == outcome
 

@@ -101,8 +101,8 @@ MUTANTS = (
     Mutant(
         "never expire",
         "listen/upkeep.py",
-        "            self._every(_EXPIRY_SECONDS, self.expire),\n",
-        "",
+        "            await self.expire()\n            await asyncio.sleep(_EXPIRY_SECONDS)\n",
+        "            await asyncio.sleep(_EXPIRY_SECONDS)\n",
     ),
     Mutant(
         "record every repetition",

@@ -22,7 +22,7 @@ from apaycli.core.invoice import NewIds
 from apaycli.core.model import DeclineReason, User
 from apaycli.errors import ApayError, LedgerError
 from apaycli.listen import events
-from apaycli.listen.polling import Poller, backoff_seconds
+from apaycli.listen.polling import BATCH_MAX, Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
 from apaycli.listen.setting import Setting
@@ -127,7 +127,6 @@ class Listener:
         seen = (last.last_contact_at or last.started_at) if last else None
         away = max(0, now - seen) if seen is not None else None
         self._emit(events.Started(now, self._shop.mode, away, len(waiting), expired))
-        await upkeep.expire()
         await upkeep.start_run(self._shop.mode)
         for open_answer in waiting:
             spent = max(0, now - open_answer.decided_at) / 1000
@@ -152,6 +151,8 @@ class Listener:
                     # A stop waits for the open transaction: its answers are still sent.
                     await to_its_end(self._take_group(processor, sender, group, arrived))
                 poller.offset = next_offset(batch) or poller.offset
+            if len(raws) < BATCH_MAX:
+                upkeep.note_caught_up()
             if self._stopping.is_set():
                 return
 

@@ -19,7 +19,7 @@ from apaycli.errors import AnotherListener, ApayError
 from apaycli.listen import events
 from apaycli.text import redact, show
 
-_BATCH_MAX = 100
+BATCH_MAX = 100
 _BACKOFF_SECONDS_MAX = 30.0
 _CONFLICT_SECONDS = 4.0
 _READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
@@ -50,7 +50,7 @@ class Poller:
         self._sleep = sleep
         self._chance = chance
         self._timeout_seconds = timeout_seconds
-        self._limit = _BATCH_MAX
+        self._limit = BATCH_MAX
         self.offset: int | None = None
 
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
@@ -83,7 +83,7 @@ class Poller:
             # The reply cannot be cut into updates: one at a time, the broken one stands alone.
             self._limit = 1
             return await self._poll(timeout_seconds)
-        self._limit = _BATCH_MAX
+        self._limit = BATCH_MAX
         return [body] if raws is None else raws
 
     async def _wait_after(self, failure: ApayError, failures: int) -> None:

@@ -6,6 +6,7 @@ run ends, in order: a query that was taken is still answered.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 
 from apaycli.clock import Clock
@@ -19,6 +20,7 @@ from apaycli.listen.writer import T, Writer
 from apaycli.store.protocol import AnswerResult, Store
 
 _EXPIRY_SECONDS = 2.0
+_CATCH_UP_SECONDS_MAX = 3.0
 _STOCK_SECONDS = 1.0
 _CONTACT_SECONDS = 10.0
 _STANDING_SECONDS = 2.0
@@ -46,6 +48,7 @@ class Upkeep:
         self._results_waiting = asyncio.Event()
         self._last_contact_at: int | None = None
         self._contact_waiting = asyncio.Event()
+        self._caught_up = asyncio.Event()
         self._run_id = 0
 
     async def start_run(self, mode: Mode) -> None:
@@ -60,7 +63,7 @@ class Upkeep:
 
     def start(self, processor: Processor) -> None:
         work = [
-            self._every(_EXPIRY_SECONDS, self.expire),
+            self._expire_again_and_again(),
             self._every(_STOCK_SECONDS, lambda: self._read_stock(processor)),
             self._record_results(),
             self._record_contacts(),
@@ -75,12 +78,17 @@ class Upkeep:
         """End what repeats, then write down what is left: how answers went, and that the run is over."""
         await cancelled(*self._running)
         await self._outbox.stop()
+        await self.expire()
         await self._flush_results()
         await self._writer.run(self._record_stop)
 
     def note_result(self, result: AnswerResult) -> None:
         self._results.append(result)
         self._results_waiting.set()
+
+    def note_caught_up(self) -> None:
+        """What waited at Telegram when we came has been recorded."""
+        self._caught_up.set()
 
     def note_contact(self) -> None:
         self._last_contact_at = self._clock.now()
@@ -124,6 +132,15 @@ class Upkeep:
     def _record_contact(self) -> None:
         with self._store.transaction() as tx:
             tx.record_contact(self._run_id, self._last_contact_at or self._clock.now())
+
+    async def _expire_again_and_again(self) -> None:
+        """Not before the receipts that waited are recorded: who paid in time while nobody listened, must not find
+        that the units were given to somebody else. And not much later: units are wanted back."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._caught_up.wait(), _CATCH_UP_SECONDS_MAX)
+        while True:
+            await self.expire()
+            await asyncio.sleep(_EXPIRY_SECONDS)
 
     async def expire(self) -> None:
         now = self._clock.now()

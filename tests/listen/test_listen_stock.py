@@ -69,6 +69,22 @@ def test_who_paid_in_time_while_nobody_listened_gets_what_was_promised(rig: Rig)
     assert rig.stock() == (1, 0)
 
 
+def test_no_hold_ends_while_telegram_is_out_of_reach(rig: Rig) -> None:
+    """Its receipt may be waiting there; and nobody can press Pay meanwhile."""
+    rig.offer(stock=1)
+    rig.invoice(chat_id=GROUP)
+
+    async def story(_listener: Listener) -> None:
+        assert (await rig.press("order-1001", RAHIM)).outcome == "accepted"
+        back_at = rig.clock.monotonic() + TTL_SECONDS + 300
+        rig.http.refused_until = back_at
+        await rig.until(lambda: rig.happened(events.Expired), TTL_SECONDS + 400)
+        assert rig.clock.monotonic() >= back_at
+
+    rig.listen(story)
+    assert rig.stock() == (0, 0)
+
+
 async def _press(rig: Rig, buyer: int, outcome: str) -> None:
     assert (await rig.press("order-1001", buyer)).outcome == outcome
 

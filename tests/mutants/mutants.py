@@ -101,7 +101,7 @@ MUTANTS = (
     Mutant(
         "never expire",
         "listen/upkeep.py",
-        "            await self.expire()\n            await asyncio.sleep(_EXPIRY_SECONDS)\n",
+        "            await self._expire()\n            await asyncio.sleep(_EXPIRY_SECONDS)\n",
         "            await asyncio.sleep(_EXPIRY_SECONDS)\n",
     ),
     Mutant(

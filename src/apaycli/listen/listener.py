@@ -22,7 +22,7 @@ from apaycli.core.invoice import NewIds
 from apaycli.core.model import DeclineReason, User
 from apaycli.errors import ApayError, LedgerError
 from apaycli.listen import events
-from apaycli.listen.polling import BATCH_MAX, Poller, backoff_seconds
+from apaycli.listen.polling import Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
 from apaycli.listen.setting import Setting
@@ -84,7 +84,7 @@ class Listener:
             self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
         )
         await self._recover(sender, upkeep)
-        upkeep.start(processor)
+        upkeep.start(processor, poller.caught_up)
         taking = tasks.create_task(self._take(poller, processor, sender, upkeep))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,8 +151,6 @@ class Listener:
                     # A stop waits for the open transaction: its answers are still sent.
                     await to_its_end(self._take_group(processor, sender, group, arrived))
                 poller.offset = next_offset(batch) or poller.offset
-            if len(raws) < BATCH_MAX:
-                upkeep.note_caught_up()
             if self._stopping.is_set():
                 return
 

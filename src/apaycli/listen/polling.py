@@ -8,6 +8,7 @@ until a reply proves that it arrived, and then left out: without it Telegram sta
 it still has. There is no offset of our own to keep, and none that could filter.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -19,7 +20,7 @@ from apaycli.errors import AnotherListener, ApayError
 from apaycli.listen import events
 from apaycli.text import redact, show
 
-BATCH_MAX = 100
+_BATCH_MAX = 100
 _BACKOFF_SECONDS_MAX = 30.0
 _CONFLICT_SECONDS = 4.0
 _READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
@@ -50,8 +51,10 @@ class Poller:
         self._sleep = sleep
         self._chance = chance
         self._timeout_seconds = timeout_seconds
-        self._limit = BATCH_MAX
+        self._limit = _BATCH_MAX
         self.offset: int | None = None
+        # Set from a reply that was not full, once it is recorded, until a poll fails.
+        self.caught_up = asyncio.Event()
 
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
         """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
@@ -68,6 +71,8 @@ class Poller:
             timeout_seconds = 0 if once else self._timeout_seconds
             offset_sent = self.offset
             yield raws
+            if len(raws) < _BATCH_MAX:
+                self.caught_up.set()
             if self.offset == offset_sent:
                 # Nothing new to confirm: the old confirmation has arrived with this reply.
                 self.offset = None
@@ -83,10 +88,11 @@ class Poller:
             # The reply cannot be cut into updates: one at a time, the broken one stands alone.
             self._limit = 1
             return await self._poll(timeout_seconds)
-        self._limit = BATCH_MAX
+        self._limit = _BATCH_MAX
         return [body] if raws is None else raws
 
     async def _wait_after(self, failure: ApayError, failures: int) -> None:
+        self.caught_up.clear()
         seconds = backoff_seconds(failures, self._chance)
         if isinstance(failure, Refused):
             if failure.code == 409:

@@ -6,7 +6,6 @@ run ends, in order: a query that was taken is still answered.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import replace
 
 from apaycli.clock import Clock
@@ -20,7 +19,6 @@ from apaycli.listen.writer import T, Writer
 from apaycli.store.protocol import AnswerResult, Store
 
 _EXPIRY_SECONDS = 2.0
-_CATCH_UP_SECONDS_MAX = 3.0
 _STOCK_SECONDS = 1.0
 _CONTACT_SECONDS = 10.0
 _STANDING_SECONDS = 2.0
@@ -48,7 +46,6 @@ class Upkeep:
         self._results_waiting = asyncio.Event()
         self._last_contact_at: int | None = None
         self._contact_waiting = asyncio.Event()
-        self._caught_up = asyncio.Event()
         self._run_id = 0
 
     async def start_run(self, mode: Mode) -> None:
@@ -61,9 +58,10 @@ class Upkeep:
 
         self._run_id = await self._writer.run(record)
 
-    def start(self, processor: Processor) -> None:
+    def start(self, processor: Processor, caught_up: asyncio.Event) -> None:
+        """`caught_up` is set while nothing that we know of waits at Telegram."""
         work = [
-            self._expire_again_and_again(),
+            self._expire_again_and_again(caught_up),
             self._every(_STOCK_SECONDS, lambda: self._read_stock(processor)),
             self._record_results(),
             self._record_contacts(),
@@ -78,17 +76,12 @@ class Upkeep:
         """End what repeats, then write down what is left: how answers went, and that the run is over."""
         await cancelled(*self._running)
         await self._outbox.stop()
-        await self.expire()
         await self._flush_results()
         await self._writer.run(self._record_stop)
 
     def note_result(self, result: AnswerResult) -> None:
         self._results.append(result)
         self._results_waiting.set()
-
-    def note_caught_up(self) -> None:
-        """What waited at Telegram when we came has been recorded."""
-        self._caught_up.set()
 
     def note_contact(self) -> None:
         self._last_contact_at = self._clock.now()
@@ -133,16 +126,15 @@ class Upkeep:
         with self._store.transaction() as tx:
             tx.record_contact(self._run_id, self._last_contact_at or self._clock.now())
 
-    async def _expire_again_and_again(self) -> None:
-        """Not before the receipts that waited are recorded: who paid in time while nobody listened, must not find
-        that the units were given to somebody else. And not much later: units are wanted back."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._caught_up.wait(), _CATCH_UP_SECONDS_MAX)
+    async def _expire_again_and_again(self, caught_up: asyncio.Event) -> None:
+        """Not while receipts may wait at Telegram: who paid in time while nobody listened, or nobody could be heard,
+        must not find that the units were given to somebody else. Nobody can buy them meanwhile, either."""
         while True:
-            await self.expire()
+            await caught_up.wait()
+            await self._expire()
             await asyncio.sleep(_EXPIRY_SECONDS)
 
-    async def expire(self) -> None:
+    async def _expire(self) -> None:
         now = self._clock.now()
         if not await self._writer.run(lambda: self._store.reservations_due(now)):
             return

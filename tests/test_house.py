@@ -12,7 +12,7 @@ FILE_LINES_MAX = 350
 FUNCTION_LINES_MAX = 70
 
 LAYERS = {
-    "errors": 0, "money": 0, "clock": 0, "text": 0, "files": 0, "__init__": 0,
+    "errors": 0, "money": 0, "clock": 0, "text": 0, "files": 0, "crashpoints": 0, "__init__": 0,
     "core": 1,
     "config": 2, "stockfile": 2, "botapi": 2, "hookpost": 2, "store": 2, "sandbox": 2,
     "sending": 3, "listen": 3, "checks": 3, "books": 3,

@@ -16,6 +16,7 @@ from apaycli.config_places import config_path
 from apaycli.config_values import (
     BadValue,
     parse_api_url,
+    parse_chat,
     parse_command,
     parse_duration_between,
     parse_flag,
@@ -66,6 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key("terms.text_file", parse_path),
     Key("terms.require_acceptance", parse_flag, False),
     Key("support.text", parse_text),
+    Key("notify.chat", parse_chat),
     Key("hooks.on_paid", parse_command),
     Key("hooks.on_paid_url", parse_hook_url),
     Key("hooks.secret", parse_text, environment="APAY_HOOK_SECRET", secret=True),
@@ -74,8 +76,7 @@ KEYS: tuple[Key, ...] = (
 
 # Keys of product.md that a later version uses: known, so that nobody calls them a mistake; not silently dropped.
 LATER_KEYS = frozenset(
-    "support.forward_to notify.chat backup.dir backup.every backup.keep"
-    " apay.base_url apay.api_key_file apay.project_id".split()
+    "support.forward_to backup.dir backup.every backup.keep apay.base_url apay.api_key_file apay.project_id".split()
 )
 
 

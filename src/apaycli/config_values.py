@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 from apaycli.files import Real
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
+_CHAT = re.compile(r"-?[1-9][0-9]{0,14}|@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
 
@@ -68,6 +69,16 @@ def render_duration(seconds: int) -> str:
     """Seconds to the shortest exact form: 1800 to `30m`."""
     unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
     return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+def parse_chat(value: Any, folder: Path) -> str:
+    """A chat of the Bot API: its id, or @username of a channel or public group."""
+    if type(value) is int and value != 0 and -(2**52) < value < 2**52:
+        return str(value)
+    text = parse_text(value, folder).strip()
+    if not _CHAT.fullmatch(text):
+        raise BadValue("must be a chat's id, such as 123456789, or @name of a channel or public group")
+    return text
 
 
 def parse_store_url(value: Any, folder: Path) -> Path:

@@ -12,6 +12,7 @@ an error into text and code. A number once used never gets a second meaning.
     ├── AnotherListener (7)          another listener or a webhook holds this bot
     ├── NeedsConfirmation (8)        a question that nobody could be asked
     └── LedgerError (9)              the ledger cannot be read or written
+        └── LedgerUnavailable        not now: nothing was changed, and it may be tried again
 
 Voice: what happened, lower case, no full stop; the hint is a command or a setting.
 """
@@ -73,3 +74,7 @@ class NeedsConfirmation(ApayError):
 class LedgerError(ApayError):
     exit_code = 9
     slug = "ledger"
+
+
+class LedgerUnavailable(LedgerError):
+    """Somebody else holds the ledger's lock, or its disk is full: nothing of this transaction is durable."""

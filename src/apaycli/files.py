@@ -67,6 +67,16 @@ def refuse_readable_by_others(path: Path, status: os.stat_result) -> None:
         raise FileProblem(f"{path}: holds a secret and belongs to another user")
 
 
+def free_bytes(folder: Path) -> int | None:
+    """What is left for this user where `folder` lies, or None where nobody knows."""
+    import shutil  # only where somebody asks
+
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """TOML with its reals left as text (`Real`). The message of a mistake has line and column."""
     try:

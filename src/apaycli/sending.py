@@ -14,6 +14,7 @@ from apaycli.botapi.client import BotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.botapi.methods import Delivery, send_invoice
 from apaycli.clock import Clock
 from apaycli.core.model import Invoice
+from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, TokenError
 from apaycli.store.protocol import Store
 
@@ -52,6 +53,7 @@ def send_all(
     for invoice in invoices:
         with store.transaction() as tx:
             tx.record_invoice(invoice)
+        reach("invoice_recorded_before_it_is_sent")
         try:
             sent = _send(invoice, api, provider_token, delivery, say, sleep)
         except TokenError as error:
@@ -66,6 +68,7 @@ def send_all(
 
 
 def _record(store: Store, sent: Sent, clock: Clock, error: str | None) -> None:
+    reach("invoice_sent_before_its_record")
     with store.transaction() as tx:
         tx.record_send_outcome(
             sent.invoice.invoice_id,

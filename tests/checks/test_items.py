@@ -24,9 +24,15 @@ COUNTS = LedgerCounts(
     dead_letters=0,
     dead_letters_with_payment=0,
     conflicts=0,
+    hooks_failed=0,
+    hooks_waiting=0,
+    refunds_due=0,
+    notices=0,
     answers_slowest_milliseconds=40,
 )
-RUN = ListenerRun(pid=4711, mode="live", started_at=NOW - DAY, last_contact_at=NOW - 5_000, stopped_at=None)
+RUN = ListenerRun(
+    pid=4711, mode="live", started_at=NOW - DAY, alive_at=NOW - 5_000, last_contact_at=NOW - 5_000, stopped_at=None
+)
 GOOD = LiveFacts(
     now=NOW,
     mode="live",

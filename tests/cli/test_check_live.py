@@ -36,7 +36,7 @@ def ready(shop: Shop) -> Shop:
         decision = Decision("q1", False, DeclineReason.SOLD_OUT, "no")
         with store.transaction() as tx:
             run = tx.start_run(4711, "live", now)
-            tx.record_contact(run, now)
+            tx.record_life(run, now, now)
             tx.record_invoice(LIVE_INVOICE)
             tx.record_decision(query, decision, now)
             tx.record_answers([AnswerResult("q1", "sent", now, 40)])

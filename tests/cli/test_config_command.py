@@ -86,8 +86,8 @@ def test_a_broken_config_names_all_its_problems(shop: Shop) -> None:
 
 
 def test_keys_that_are_not_used_are_said(shop: Shop) -> None:
-    shop.write_config("[notify]\nchat = 5\n[bakup]\nkeep = 1\n")
+    shop.write_config("[backup]\nkeep = 5\n[bakup]\nkeep = 1\n")
     done = shop.run("config", "show")
     assert done.code == 0
-    assert "notify.chat is not used by this version of apay" in done.err
+    assert "backup.keep is not used by this version of apay" in done.err
     assert "[bakup] is not known (did you mean 'backup'?)" in done.err

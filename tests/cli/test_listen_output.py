@@ -106,10 +106,25 @@ TALK: list[tuple[events.Event, str]] = [
     ),
     (
         events.Started(AT, "test", 25 * HOUR, 0, 0),
-        "apay: nobody listened for 25 h 0 min; Telegram keeps receipts 24 h\n"
-        "apay: warning: receipts sent before 2025-12-31T10:00:05Z may be gone at Telegram;"
-        " compare with the A-Pay dashboard\n",
+        "apay: nobody listened for 25 h 0 min; Telegram keeps receipts 24 h\n",
     ),
+    (
+        events.GapFound(AT, AT - 25 * HOUR, AT),
+        "apay: warning: nobody heard Telegram from 2025-12-31T09:00:05Z to 2026-01-01T10:00:05Z: receipts sent before"
+        " 2025-12-31T10:00:05Z may be gone at Telegram; compare with the A-Pay dashboard,"
+        " then: apay status --acknowledge\n",
+    ),
+    (events.Backlog(AT, 1_001), "apay: 1001 updates wait at Telegram\n"),
+    (events.Backlog(AT, 50_001), "apay: 50001 updates wait at Telegram; it drops what is beyond 100,000\n"),
+    (events.ClockJumped(AT, 90), "apay: warning: the clock was set 90 s forward\n"),
+    (events.ClockJumped(AT, -90), "apay: warning: the clock was set 90 s back\n"),
+    (events.DiskLow(AT, 99 * 2**20), "apay: warning: 99 MiB are free where the ledger lies; make room\n"),
+    (events.NoticesRefused(AT, 2, "blocked"), "apay: warning: 2 message(s) for [notify] chat wait: blocked\n"),
+    (
+        events.LedgerStopped(AT, "the disk is full"),
+        "apay: warning: the disk is full: until it is back, pre-checkouts are declined and receipts wait at Telegram\n",
+    ),
+    (events.LedgerBack(AT, 61_000), "apay: the ledger can be written again, after 1 min\n"),
     (
         events.Started(AT, "test", None, 2, 1),
         "apay: taken up again: 2 answer(s) to send, 1 expired reservation(s) to end\n",

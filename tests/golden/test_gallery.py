@@ -153,7 +153,11 @@ OUTPUTS = (
     Case("stock-add", ("stock", "add", "rubber-duck", "5")),
     Case("stock-count-json", ("stock", "count", "rubber-duck", "5", "--json"), sold),
     Case("stock-check", ("stock", "check"), stock("price = 499", "price = 499.50")),
-    Case("config-show", ("config", "show", "--origin"), config('[listen]\npoll_timeout = "30s"\n[notify]\nchat = 5\n')),
+    Case(
+        "config-show",
+        ("config", "show", "--origin"),
+        config('[listen]\npoll_timeout = "30s"\n[notify]\nchat = 5\n[backup]\nkeep = 5\n'),
+    ),
     Case("config-path", ("config", "path")),
     Case("export-csv", ("export", "--csv"), sold),
     Case("export-json", ("export", "--json", "--flag", "oversold"), sold),

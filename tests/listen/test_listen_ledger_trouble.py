@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from rig import ASHA, RAHIM, Rig
 
 from apaycli.core.model import DeclineReason
 from apaycli.core.wording import DECLINE_SENTENCES
-from apaycli.errors import LedgerError
+from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.listen import events
 from apaycli.listen.listener import Listener
 from apaycli.store.sqlite import open_sqlite
@@ -60,7 +60,7 @@ def test_a_ledger_that_is_too_slow_means_no_and_its_late_yes_is_never_sent(rig: 
 
     rig.listen(story)
     assert [request.params["ok"] for request in rig.http.asked("answerPreCheckoutQuery")] == [False]
-    assert rig.stock() == (0, 1)  # the hold of the late record lies idle until it expires: never an oversell
+    assert rig.stock() == (0, 0)  # what the late record reserved was never promised to anybody
 
 
 def test_a_ledger_that_cannot_be_written_means_no_and_ends_the_run_unconfirmed(rig: Rig) -> None:
@@ -128,30 +128,106 @@ def test_a_query_is_answered_whatever_else_met_the_broken_ledger_first(
     assert len(rig.world.queue) > 0
 
 
-def test_a_file_that_another_program_has_locked(rig: Rig, tmp_path: Path) -> None:
+@pytest.fixture
+def other(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """The ledger in a file that meets a lock without waiting, and another program's connection to it."""
+    for name in ("_BUSY_MILLISECONDS", "_BUSY_AGAIN_MILLISECONDS"):
+        monkeypatch.setattr(f"apaycli.store.sqlite.{name}", 1)
     rig.store.close()
     rig.store = open_sqlite(tmp_path / "apay.db")
-    rig.store.db.execute("PRAGMA busy_timeout = 20")
-    rig.offer(stock=1)
+    connection = sqlite3.connect(tmp_path / "apay.db", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def test_while_another_program_locks_the_file_everybody_is_declined_and_then_service_goes_on(
+    rig: Rig, other: sqlite3.Connection
+) -> None:
+    rig.offer(stock=2)
+    rig.invoice(chat_id=GROUP)
+
+    async def story(_listener: Listener) -> None:
+        accepted = await rig.press(buyer=ASHA)
+        await rig.quiet()
+        other.execute("BEGIN EXCLUSIVE")
+        first = await rig.press()
+        rig.world.buyers.pay(accepted.checkout_id)
+        await asyncio.sleep(20)
+        second = await rig.press()
+        for refused in (first, second):
+            assert (refused.outcome, refused.error_message) == ("declined", UNAVAILABLE)
+            assert (refused.answer_milliseconds or 0) < 8000
+        assert rig.receipts() == []
+        assert len(rig.world.queue) == 3  # two queries and a receipt: nothing is confirmed that is not on disk
+        other.execute("ROLLBACK")
+        await rig.quiet()
+        assert (await rig.press()).outcome == "accepted"
+        await rig.quiet()
+
+    rig.listen(story)
+    stopped, back = rig.happened(events.LedgerStopped), rig.happened(events.LedgerBack)
+    assert "locked" in stopped[0].message
+    assert len(stopped) == len(back) == 1
+    assert back[0].milliseconds > 20_000
+    assert rig.rows("SELECT ok FROM decisions WHERE reason = 'unavailable'") == [(0,), (0,)]
+    rig.truth_kept()
+    assert rig.stock() == (1, 1)
+
+
+def test_one_pass_does_not_wait_for_a_locked_file(rig: Rig, other: sqlite3.Connection) -> None:
     rig.invoice()
-    other = sqlite3.connect(tmp_path / "apay.db", isolation_level=None)
+    rig.world.buyers.press_pay("order-1001", RAHIM)
+
+    def lock(name: str) -> None:
+        if name == "after getUpdates":
+            other.execute("BEGIN EXCLUSIVE")
+
+    rig.at_step = lock
+    with pytest.raises(LedgerUnavailable, match="locked"):
+        rig.listen(once=True, ready=False)
+    assert len(rig.world.queue) == 1
+
+
+def test_what_was_done_while_the_disk_was_full_is_written_when_it_is_not(rig: Rig) -> None:
+    """How answers went is a fact: it waits in memory, and no round of upkeep ends the run."""
+    rig.offer(stock=2)
+    rig.invoice(uses_max=None)
+
+    def full() -> None:
+        raise LedgerUnavailable("the ledger cannot be used: database or disk is full")
 
     async def story(_listener: Listener) -> None:
         await rig.quiet()
-        other.execute("BEGIN EXCLUSIVE")
-        rig.world.buyers.press_pay("order-1001", RAHIM)
+        checkout = rig.world.buyers.press_pay("order-1001", RAHIM)
+        await rig.until(lambda: checkout.outcome)
+        rig.writer.before = full
+        await asyncio.sleep(130)
+        rig.writer.before = lambda: None
+        await asyncio.sleep(15)
+
+    rig.listen(story)
+    assert rig.rows("SELECT answer_outcome FROM decisions") == [("sent",)]
+    assert len(rig.happened(events.LedgerStopped)) == 3
+    assert len(rig.happened(events.LedgerBack)) == 1
+
+
+def test_a_file_of_the_ledger_that_is_removed_ends_the_run_at_once(rig: Rig, tmp_path: Path) -> None:
+    rig.store.close()
+    rig.store = open_sqlite(tmp_path / "apay.db")
+    rig.invoice()
+    removed_at = 0.0
+
+    async def story(_listener: Listener) -> None:
+        nonlocal removed_at
+        await rig.quiet()
+        await asyncio.sleep(3)
+        (tmp_path / "apay.db-wal").unlink()
+        removed_at = rig.clock.monotonic()
         await for_ever(rig)
 
-    with pytest.raises(LedgerError, match="locked"):
+    with pytest.raises(LedgerError, match="-wal was removed or replaced"):
         rig.listen(story)
-    refused = rig.world.books.checkouts[1]
-    assert (refused.outcome, refused.error_message) == ("declined", UNAVAILABLE)
-    assert len(rig.world.queue) == 1
-    other.execute("ROLLBACK")
-    other.close()
-    rig.listen(lambda _listener: rig.quiet())
-    assert rig.rows("SELECT ok, answer_outcome FROM decisions") == [(1, "too_old")]
-    assert rig.stock() == (0, 0)  # the accept came too late for certain: its units are free again
+    assert rig.clock.monotonic() - removed_at < 5
 
 
 def test_an_update_that_the_ledger_refuses_is_kept_raw_and_its_neighbours_are_recorded(rig: Rig) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from contract_ledger import LedgerContract, answered, post, record, reserve, standing
-from ledger_samples import ASHA, HOSTILE, NOW, RAHIM, accept, full_invoice, invoice, query, receipt, refusal
+from ledger_samples import ASHA, HOSTILE, NOW, RAHIM, accept, full_invoice, invoice, payment, query, receipt, refusal
 
-from apaycli.core.model import Flag, ReceiptFilter
+from apaycli.core.model import Booking, Flag, ReceiptFilter
 from apaycli.errors import ConfigError
-from apaycli.store.protocol import LedgerCounts, ListenerRun, Store, Unrecordable
+from apaycli.store.protocol import Gap, LedgerCounts, ListenerRun, Store, Unrecordable
 
 
 class Stop(Exception):
@@ -80,7 +80,7 @@ class BooksContract(LedgerContract):
         assert store.standing("test", 0)[0] == {"INR": 19_999_999_999_980}
 
     def test_counts_say_what_lies_in_the_ledger(self, store: Store) -> None:
-        assert store.counts("test") == LedgerCounts(0, 0, 0, 0, 0, 0, 0, None)
+        assert store.counts("test") == LedgerCounts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None)
         record(store, invoice(1, quantity=3), invoice(2), invoice(3, mode="live"))
         with store.transaction() as tx:
             reserve(tx, invoice(1, quantity=3), number=1)
@@ -91,12 +91,15 @@ class BooksContract(LedgerContract):
             tx.record_receipt(receipt(2, flag=Flag.LATE), 2, b"2", NOW)
             for number in (3, 4):
                 tx.record_receipt(receipt(number, mode="live", flag=Flag.LATE), 3, b"%d" % number, NOW)
+            oversold = tx.record_receipt(receipt(5, flag=Flag.OVERSOLD, booking=Booking.NONE), 5, b"5", NOW)
+            tx.queue_hooks(oversold, {"program": "waiting", "url": "failed"}, NOW)
+            tx.queue_notice("Paid", NOW)
             tx.record_dead_letter(None, "x", True, b"x", NOW)
             tx.record_answers([answered(1, "sent")])
             assert tx.stock_counts("test") == store.stock_counts("test") == {"duck": (1, 3)}
             assert tx.stock_counts("live") == {"duck": (0, 2)}
-        assert store.counts("test") == LedgerCounts(3, 1, 1, 3, 1, 1, 0, 12)
-        assert store.counts("live") == LedgerCounts(2, 2, 2, 2, 1, 1, 0, None)
+        assert store.counts("test") == LedgerCounts(4, 2, 1, 3, 1, 1, 0, 1, 1, 1, 1, 12)
+        assert store.counts("live") == LedgerCounts(2, 2, 2, 2, 1, 1, 0, 1, 1, 0, 1, None)
 
     def test_an_answer_that_was_not_sent_has_no_speed(self, store: Store) -> None:
         with store.transaction() as tx:
@@ -169,13 +172,38 @@ class BooksContract(LedgerContract):
         assert store.last_run() is None
         with store.transaction() as tx:
             first = tx.start_run(11, "test", NOW)
-            tx.record_contact(first, NOW + 1)
+            tx.record_life(first, NOW + 1, NOW)
+            tx.record_life(first, NOW + 2, None)
             tx.stop_run(first, NOW + 2)
-        assert store.last_run() == ListenerRun(11, "test", NOW, NOW + 1, NOW + 2)
+        assert store.last_run() == ListenerRun(11, "test", NOW, NOW + 2, NOW, NOW + 2)
         with store.transaction() as tx:
             second = tx.start_run(12, "live", NOW + 3)
         assert second != first
-        assert store.last_run() == ListenerRun(12, "live", NOW + 3, None, None)
+        assert store.last_run() == ListenerRun(12, "live", NOW + 3, NOW + 3, None, None)
+
+    def test_gaps_and_conflicts_stay_until_they_are_acknowledged(self, store: Store) -> None:
+        first, second = Gap(NOW - 9, NOW), Gap(NOW + 1, NOW + 5)
+        with store.transaction() as tx:
+            tx.record_gap(second)
+            tx.record_gap(first)
+            tx.record_conflict(payment(1), b"other", NOW)
+        assert store.gaps() == [first, second]
+        assert store.counts("test").conflicts == 1
+        with store.transaction() as tx:
+            tx.acknowledge(NOW)
+        assert store.gaps() == [second]
+        assert store.counts("test").conflicts == 0
+
+    def test_notices_wait_in_order_until_they_are_removed(self, store: Store) -> None:
+        with store.transaction() as tx:
+            for number in range(3):
+                tx.queue_notice(f"notice {number}", NOW + number)
+        one, two, three = store.notices(9)
+        assert [one.text, two.text, three.created_at] == ["notice 0", "notice 1", NOW + 2]
+        with store.transaction() as tx:
+            tx.remove_notices([one.notice_id, three.notice_id])
+        assert store.notices(9) == [two]
+        assert store.notices(0) == []
 
     def test_statements_are_dated_and_renewed(self, store: Store) -> None:
         assert store.attestations() == {}

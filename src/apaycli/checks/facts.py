@@ -5,7 +5,6 @@ finds. Trouble with one source becomes a fact of its own, so that the others are
 """
 
 import os
-import shutil
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from apaycli.core.decide import Shop
 from apaycli.core.incoming import Command
 from apaycli.core.model import Mode
 from apaycli.errors import ApayError, ConfigError, TokenError
-from apaycli.files import FileProblem, read_text
+from apaycli.files import FileProblem, free_bytes, read_text
 from apaycli.stockfile import StockFile, read_stock_file
 from apaycli.store.protocol import Store
 from apaycli.store.sqlite import sqlite_version
@@ -143,7 +142,7 @@ def _clock_offset(date: str, clock: Clock) -> int | None:
 
 def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts:
     folder = config.store_path.parent
-    free = shutil.disk_usage(folder).free if folder.is_dir() else None
+    free = free_bytes(folder)
     version = sqlite_version()
     if isinstance(store, ApayError):
         return LedgerFacts(

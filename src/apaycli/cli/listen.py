@@ -101,6 +101,7 @@ def shop_of(env: Env) -> "Shop":
         reservation_ttl_seconds=config.reservation_ttl_seconds,
         decline_wordings=config.decline_wordings,
         hooks=_hook_kinds(env),
+        notify=config.values.get("notify.chat") is not None,
         terms_text=terms_text,
         support_text=config.values.get("support.text"),
     )
@@ -133,6 +134,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.botapi.http_aiohttp import AiohttpHttp
     from apaycli.cli.listen_output import Renderer
     from apaycli.cli.status_line import StatusLine
+    from apaycli.files import free_bytes
     from apaycli.listen.listener import Listener
     from apaycli.listen.setting import Setting
     from apaycli.listen.writer import ThreadWriter
@@ -149,6 +151,8 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         take_over=options.take_over,
         read_stock=_stock_reader(env),
         runs=_hook_runs(env),
+        notify_chat=config.values.get("notify.chat"),
+        free_bytes=lambda: free_bytes(config.store_path.parent),
         midnight=_midnight if status.watched else None,
     )
     renderer = Renderer(env.output, status)

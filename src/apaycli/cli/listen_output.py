@@ -12,6 +12,7 @@ from apaycli.cli.output import Output, Style
 from apaycli.cli.status_line import StatusLine, render_span
 from apaycli.clock import render_instant
 from apaycli.core.model import DeclineReason, Flag, Mode, User
+from apaycli.core.notices import gap_sentence
 from apaycli.listen import events
 from apaycli.money import render_money
 from apaycli.text import json_text, redact, show
@@ -78,6 +79,23 @@ class Renderer:
                 say("apay: the stock file has mistakes; the last good one stays in force")
                 for problem in problems:
                     say(f"  {show(problem, 1000)}")
+            case events.LedgerStopped(_, message):
+                self._output.warn(
+                    f"{message}: until it is back, pre-checkouts are declined and receipts wait at Telegram"
+                )
+            case events.LedgerBack(_, milliseconds):
+                say(f"apay: the ledger can be written again, after {render_span(milliseconds)}")
+            case events.GapFound(_, from_at, until_at):
+                self._output.warn(f"{gap_sentence(from_at, until_at)}, then: apay status --acknowledge")
+            case events.Backlog(_, count):
+                most = "; it drops what is beyond 100,000" if count > 50_000 else ""
+                say(f"apay: {count} updates wait at Telegram{most}")
+            case events.ClockJumped(_, seconds):
+                self._output.warn(f"the clock was set {abs(seconds)} s {'forward' if seconds > 0 else 'back'}")
+            case events.DiskLow(_, free_bytes):
+                self._output.warn(f"{free_bytes // 2**20} MiB are free where the ledger lies; make room")
+            case events.NoticesRefused(_, waiting, message):
+                self._output.warn(f"{waiting} message(s) for [notify] chat wait: {message}")
             case events.HookRan(_, receipt_id, kind, attempt, failure, again_at) if failure is not None:
                 then = "tries again" if again_at else f"gives up: apay hooks retry {receipt_id}"
                 say(f"apay: hook ({kind}) for receipt {receipt_id} failed, try {attempt}: {failure}; {then}")
@@ -96,11 +114,6 @@ class Renderer:
         say = self._output.say
         if event.away_milliseconds is not None:
             say(f"apay: nobody listened for {render_span(event.away_milliseconds)}; Telegram keeps receipts 24 h")
-            if event.away_milliseconds > 24 * 3_600_000:
-                since = render_instant(event.at - 24 * 3_600_000)
-                self._output.warn(
-                    f"receipts sent before {since} may be gone at Telegram; compare with the A-Pay dashboard"
-                )
         if event.answers_to_resend or event.reservations_expired:
             say(
                 f"apay: taken up again: {event.answers_to_resend} answer(s) to send,"
@@ -188,6 +201,13 @@ _EVENT_NAMES = {
     events.Trouble: "trouble",
     events.HookRan: "hook_ran",
     events.Standing: "standing",
+    events.LedgerStopped: "ledger_stopped",
+    events.LedgerBack: "ledger_back",
+    events.GapFound: "gap",
+    events.Backlog: "backlog",
+    events.ClockJumped: "clock_jumped",
+    events.DiskLow: "disk_low",
+    events.NoticesRefused: "notices_refused",
     events.Stopped: "stopped",
 }
 
@@ -237,6 +257,8 @@ def document(event: events.Event) -> dict[str, Any]:
             }
         case events.Trouble(_, message, hint, seconds):
             return head | {"message": redact(message), "hint": hint, "next_try_seconds": seconds}
+        case events.GapFound(_, from_at, until_at):
+            return head | {"from_at": render_instant(from_at), "until_at": render_instant(until_at)}
         case events.Replied(_, method, error):
             return head | {"method": method, "error": error and redact(error)}
     fields = {name: getattr(event, name) for name in (f.name for f in dataclasses.fields(event)) if name != "at"}

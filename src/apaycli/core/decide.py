@@ -56,6 +56,7 @@ class Shop:
     reservation_ttl_seconds: int
     decline_wordings: Mapping[str, str] = field(default_factory=dict)
     hooks: tuple[HookKind, ...] = ()
+    notify: bool = False  # whether the merchant wants to be told of money in a chat
     terms_text: str | None = None
     support_text: str | None = None
 

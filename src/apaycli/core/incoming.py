@@ -102,6 +102,7 @@ class Unreadable:
     update_id: int | None
     reason: str
     mentions_payment: bool
+    pre_checkout_query_id: str | None = None  # a buyer waits for an answer, whatever else is broken
 
 
 Update = (

@@ -33,6 +33,10 @@ _KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline
 class _Broken(Exception):
     """A part that is needed is missing or of the wrong type; the message names it."""
 
+    def __init__(self, reason: str, pre_checkout_query_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.pre_checkout_query_id = pre_checkout_query_id
+
 
 def split_updates(body: bytes) -> list[bytes] | None:
     """The elements of `{"ok":true,"result":[...]}` as bytes, undecoded; None if they cannot be told apart."""
@@ -84,7 +88,8 @@ def parse_update(raw: bytes, bot_username: str = "") -> incoming.Update:
         reason = str(error) if isinstance(error, _Broken) else f"no JSON that can be used: {type(error).__name__}"
         if update_id is None and (head := _UPDATE_ID.search(raw[:200])):
             update_id = int(head.group(1))
-        return incoming.Unreadable(update_id, reason, b"successful_payment" in raw)
+        query_id = error.pre_checkout_query_id if isinstance(error, _Broken) else None
+        return incoming.Unreadable(update_id, reason, b"successful_payment" in raw, query_id)
 
 
 def _loads(raw: bytes) -> dict[str, Any]:
@@ -146,10 +151,13 @@ def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> in
 
 
 def _pre_checkout_query(body: dict[str, Any], update_id: int) -> incoming.PreCheckoutQuery:
+    query_id, buyer = _text(body, "id"), _user_or_none(body.get("from"))
+    if buyer is None:
+        raise _Broken("from has no usable id", query_id)
     return incoming.PreCheckoutQuery(
         update_id=update_id,
-        pre_checkout_query_id=_text(body, "id"),
-        buyer=_user(_object(body, "from")),
+        pre_checkout_query_id=query_id,
+        buyer=buyer,
         currency=_text_or_none(body, "currency"),
         total_amount=_amount(body),
         invoice_payload=_text_or_none(body, "invoice_payload") or "",

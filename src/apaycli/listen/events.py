@@ -151,6 +151,64 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerStopped:
+    """The ledger cannot be written for now: queries are declined, receipts wait at Telegram."""
+
+    at: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBack:
+    """The ledger can be written again, after `milliseconds`."""
+
+    at: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapFound:
+    """A time without a word from Telegram, longer than it keeps receipts; told until it is acknowledged."""
+
+    at: int
+    from_at: int
+    until_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Many updates wait at Telegram: it drops what is beyond 100,000."""
+
+    at: int
+    pending_update_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """The wall clock was set, forward or (negative) back, by so many seconds."""
+
+    at: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskLow:
+    """Little room is left where the ledger lies."""
+
+    at: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoticesRefused:
+    """Telegram does not take the messages to the merchant's own chat. They are kept for a day."""
+
+    at: int
+    waiting: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     at: int
 
@@ -171,6 +229,13 @@ Event = (
     | Trouble
     | HookRan
     | Standing
+    | LedgerStopped
+    | LedgerBack
+    | GapFound
+    | Backlog
+    | ClockJumped
+    | DiskLow
+    | NoticesRefused
     | Stopped
 )
 Emit = Callable[[Event], None]

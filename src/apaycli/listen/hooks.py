@@ -15,9 +15,11 @@ from pathlib import Path
 
 from apaycli.clock import Clock
 from apaycli.core.hooks import HookKind, next_attempt_at, receipt_document, signature_header
+from apaycli.core.notices import hook_notice
+from apaycli.crashpoints import reach
 from apaycli.hookpost import post_once
 from apaycli.listen import events
-from apaycli.listen.writer import Writer
+from apaycli.listen.writer import Writer, until_written
 from apaycli.store.protocol import DueHook, Store
 from apaycli.text import redact, show
 
@@ -108,7 +110,10 @@ class Outbox:
         emit: events.Emit,
         runs: Mapping[HookKind, Run],
         start: Callable[[Coroutine[object, object, None]], "asyncio.Task[None]"],
+        *,
+        notify: bool,
     ) -> None:
+        self._notify = notify
         self._store = store
         self._writer = writer
         self._clock = clock
@@ -128,7 +133,9 @@ class Outbox:
             with self._store.transaction() as tx:
                 return tx.claim_hooks(now, now + _LEASE_MILLISECONDS, tuple(self._runs), free)
 
-        for hook in await self._writer.run(claim):
+        claimed = await self._writer.run(claim)
+        reach("hook_claimed")
+        for hook in claimed:
             task = self._start(self._run(hook))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -143,6 +150,7 @@ class Outbox:
     async def _run(self, hook: DueHook) -> None:
         document = json.dumps(receipt_document(hook.receipt), ensure_ascii=False).encode()
         failure = await self._runs[hook.kind](document)
+        reach("hook_ran_before_its_record")
         said = None if failure is None else show(redact(failure), 1000)
         now = self._clock.now()
         again_at = None if said is None else next_attempt_at(hook.attempts, hook.first_attempt_at, now)
@@ -150,6 +158,9 @@ class Outbox:
         def record() -> None:
             with self._store.transaction() as tx:
                 tx.record_hook(hook.hook_id, failure=said, again_at=again_at)
+                if said is not None and again_at is None and self._notify:
+                    tx.queue_notice(hook_notice(hook.receipt.receipt_id, said), now)
 
-        await self._writer.run(record)
+        await until_written(self._writer, record)
+        reach("hook_recorded")
         self._emit(events.HookRan(now, hook.receipt.receipt_id, hook.kind, hook.attempts, said, again_at))

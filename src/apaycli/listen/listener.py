@@ -20,15 +20,18 @@ from apaycli.core.decide import Shop, decline
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import DeclineReason, User
-from apaycli.errors import ApayError, LedgerError
+from apaycli.crashpoints import reach
+from apaycli.errors import ApayError, LedgerError, LedgerUnavailable
 from apaycli.listen import events
+from apaycli.listen.notices import Notifier
 from apaycli.listen.polling import Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
 from apaycli.listen.setting import Setting
+from apaycli.listen.standstill import Standstill
 from apaycli.listen.upkeep import Upkeep, cancelled, to_its_end
 from apaycli.listen.writer import T, Writer
-from apaycli.store.protocol import Store
+from apaycli.store.protocol import AnswerResult, Store
 
 _DECIDE_SECONDS_MAX = 7.0  # then the query is declined without a record, while there is time to say so
 _REFUSAL_SECONDS = 3.0
@@ -55,6 +58,7 @@ class Listener:
         self._shop, self._setting, self._clock, self._emit = shop, setting, clock, emit
         self._new_ids, self._chance = new_ids, chance
         self._stopping = asyncio.Event()
+        self._standstill = Standstill(clock, emit)
         self._declined_unrecorded: set[str] = set()
         self._ended_by: LedgerError | None = None
 
@@ -78,13 +82,20 @@ class Listener:
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         processor = Processor(self._store, self._shop, self._clock, self._new_ids)
-        upkeep = Upkeep(self._store, self._writer, self._clock, self._emit, self._setting, tasks, self._end)
+        upkeep = Upkeep(
+            self._store, self._writer, self._clock, self._emit, self._setting, tasks, self._end, self._standstill
+        )
         sender = Sender(self._api, self._clock, tasks, upkeep.note_result, self._emit, self._setting.provider_token)
         poller = Poller(
             self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
         )
         await self._recover(sender, upkeep)
         upkeep.start(processor, poller.caught_up)
+        if self._setting.notify_chat is not None:
+            notifier = Notifier(
+                self._api, self._store, self._writer, self._clock, self._emit, self._setting.notify_chat
+            )
+            upkeep.run_beside(notifier.run())
         taking = tasks.create_task(self._take(poller, processor, sender, upkeep))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,6 +103,7 @@ class Listener:
         await sender.drain(_DRAIN_SECONDS_MAX)
         if self._ended_by is not None:
             raise self._ended_by
+        reach("before_stop_recorded")
         await upkeep.stop()
         with suppress(ApayError):
             await poller.confirm()
@@ -127,7 +139,11 @@ class Listener:
         seen = (last.last_contact_at or last.started_at) if last else None
         away = max(0, now - seen) if seen is not None else None
         self._emit(events.Started(now, self._shop.mode, away, len(waiting), expired))
-        await upkeep.start_run(self._shop.mode)
+        reach("ledger_opened")
+        await upkeep.start_run(self._shop.mode, seen)
+        reach("run_recorded")
+        for gap in await self._writer.run(self._store.gaps):
+            self._emit(events.GapFound(now, gap.from_at, gap.until_at))
         for open_answer in waiting:
             spent = max(0, now - open_answer.decided_at) / 1000
             query_id = open_answer.decision.pre_checkout_query_id
@@ -146,19 +162,37 @@ class Listener:
                 self._emit(events.Ready(self._clock.now(), processor.bot_username))
             if raws:
                 batch = processor.parse(raws)
-                arrived = self._clock.monotonic()
-                for group in queries_first(batch):
-                    # A stop waits for the open transaction: its answers are still sent.
-                    await to_its_end(self._take_group(processor, sender, group, arrived))
-                poller.offset = next_offset(batch) or poller.offset
+                if await self._take_batch(processor, sender, upkeep, batch):
+                    poller.offset = next_offset(batch) or poller.offset
+                else:
+                    poller.not_recorded()
             if self._stopping.is_set():
                 return
 
+    async def _take_batch(
+        self, processor: Processor, sender: Sender, upkeep: Upkeep, batch: Sequence[Received]
+    ) -> bool:
+        """Whether all of it is on disk. False: it stays at Telegram, and comes again."""
+        arrived = self._clock.monotonic()
+        reach("batch_received")
+        try:
+            for group in queries_first(batch):
+                # A stop waits for the open transaction: its answers are still sent.
+                await to_its_end(self._take_group(processor, sender, upkeep, group, arrived))
+                reach("queries_committed_before_the_rest")
+        except LedgerUnavailable as error:
+            if self._setting.once:
+                raise
+            self._standstill.failed(error)
+            return False
+        self._standstill.worked()
+        return True
+
     async def _take_group(
-        self, processor: Processor, sender: Sender, group: Sequence[Received], arrived: float
+        self, processor: Processor, sender: Sender, upkeep: Upkeep, group: Sequence[Received], arrived: float
     ) -> None:
         """Record one group; say what is durable. Whatever stands in the way, no query stays without an answer."""
-        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group)))
+        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group, self._declined_unrecorded)))
         left = arrived + _DECIDE_SECONDS_MAX - self._clock.monotonic()
         await asyncio.wait({recording}, timeout=max(0.0, left))
         if not recording.done():
@@ -167,14 +201,19 @@ class Listener:
             recorded = await recording
         except LedgerError:
             self._decline_unrecorded(processor, sender, group, arrived)
-            await sender.drain(_DRAIN_SECONDS_MAX)
             raise
-        self._say(recorded, sender, arrived)
+        reach("after_commit_before_answer")
+        self._say(recorded, sender, upkeep, arrived)
 
-    def _say(self, recorded: Recorded, sender: Sender, arrived: float) -> None:
+    def _say(self, recorded: Recorded, sender: Sender, upkeep: Upkeep, arrived: float) -> None:
         for answer in recorded.answers:
-            if answer.query.pre_checkout_query_id not in self._declined_unrecorded:
+            query_id = answer.query.pre_checkout_query_id
+            if query_id not in self._declined_unrecorded:
                 sender.send(answer, arrived)
+            elif answer.fresh:
+                # Recorded just too late: the buyer was told no. What it reserved was never promised to anybody.
+                milliseconds = round((self._clock.monotonic() - arrived) * 1000)
+                upkeep.note_result(AnswerResult(query_id, "failed", self._clock.now(), milliseconds, release=True))
         for effect in recorded.effects:
             sender.perform(effect)
         for event in recorded.events:

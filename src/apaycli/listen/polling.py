@@ -16,6 +16,7 @@ from contextlib import suppress
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.botapi.methods import get_updates
 from apaycli.clock import Clock
+from apaycli.crashpoints import reach
 from apaycli.errors import AnotherListener, ApayError
 from apaycli.listen import events
 from apaycli.text import redact, show
@@ -23,6 +24,8 @@ from apaycli.text import redact, show
 _BATCH_MAX = 100
 _BACKOFF_SECONDS_MAX = 30.0
 _CONFLICT_SECONDS = 4.0
+_UNRECORDED_SECONDS = 1.0
+_BACKLOG_WORTH_TELLING = 1_000
 _READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -55,6 +58,7 @@ class Poller:
         self.offset: int | None = None
         # Set from a reply that was not full, once it is recorded, until a poll fails.
         self.caught_up = asyncio.Event()
+        self._unrecorded = False
 
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
         """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
@@ -70,8 +74,9 @@ class Poller:
             failures = 0
             timeout_seconds = 0 if once else self._timeout_seconds
             offset_sent = self.offset
+            self._unrecorded = False
             yield raws
-            if len(raws) < _BATCH_MAX:
+            if len(raws) < _BATCH_MAX and not self._unrecorded:
                 self.caught_up.set()
             if self.offset == offset_sent:
                 # Nothing new to confirm: the old confirmation has arrived with this reply.
@@ -79,11 +84,21 @@ class Poller:
                 if once:
                     return
                 if raws:
-                    await self._sleep(_CONFLICT_SECONDS)  # updates without an id: they come again at once
+                    # They come again at once. Without an id that is for ever; unrecorded, a buyer may be among them.
+                    await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else _CONFLICT_SECONDS)
+
+    def not_recorded(self) -> None:
+        """The batch in hand is not on disk: it stays at Telegram, and may hold receipts."""
+        self._unrecorded = True
+        self.caught_up.clear()
 
     async def _poll(self, timeout_seconds: int) -> list[bytes]:
         params = get_updates(self.offset, timeout_seconds, self._limit)
+        if self.offset is not None:
+            reach("before_confirm")
         raws, body = await self._api.get_updates(params, timeout_seconds + _READ_MARGIN_SECONDS)
+        if self.offset is not None:
+            reach("after_confirm")
         if raws is None and self._limit > 1:
             # The reply cannot be cut into updates: one at a time, the broken one stands alone.
             self._limit = 1
@@ -110,6 +125,9 @@ class Poller:
         """Raise AnotherListener if a webhook is set, naming it; with `take_over`, remove it and nothing else."""
         info = await self._api.call("getWebhookInfo", {})
         url = info.get("url") if isinstance(info, dict) else None
+        waiting = info.get("pending_update_count") if isinstance(info, dict) else None
+        if type(waiting) is int and waiting > _BACKLOG_WORTH_TELLING:
+            self._emit(events.Backlog(self._clock.now(), waiting))
         if not url:
             return
         if take_over:

@@ -20,7 +20,7 @@ a dead letter, and its query declined. Trouble with the disk is another thing: n
 nothing is confirmed, and the process ends, to decide again from what is on disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from apaycli.clock import Clock
@@ -48,8 +48,10 @@ from apaycli.core.incoming import (
     Update,
 )
 from apaycli.core.invoice import NewIds, inline_invoice
-from apaycli.core.model import CheckoutFacts, Decision, DeclineReason, Invoice
+from apaycli.core.model import CheckoutFacts, Decision, DeclineReason, Invoice, PaymentFacts, User
+from apaycli.core.notices import conflict_notice, dead_letter_notice, receipt_notice
 from apaycli.core.update import parse_update
+from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError
 from apaycli.listen.events import DeadLetter, Event, Paid, Passed, PaymentRepeated, StarsRefunded
 from apaycli.store.protocol import Store, Transaction
@@ -95,32 +97,63 @@ class Processor:
     def parse(self, raws: Sequence[bytes]) -> list[Received]:
         return [Received(raw, parse_update(raw, self.bot_username)) for raw in raws]
 
-    def record(self, batch: Sequence[Received]) -> Recorded:
-        """One transaction for the batch. Raises LedgerError: then nothing may be said or confirmed."""
+    def record(self, batch: Sequence[Received], declined: Collection[str] = ()) -> Recorded:
+        """One transaction for the batch. Raises LedgerError: then nothing may be said or confirmed.
+
+        `declined`: queries that were refused without a record, while the ledger could promise nothing; what they
+        were told becomes their decision.
+        """
         recorded, now = Recorded(), self._clock.now()
         with self._store.transaction() as tx:
+            reach("transaction_begun")
             for received in batch:
-                self._record_alone(tx, received, recorded, now)
+                self._record_alone(tx, received, recorded, now, declined)
+            reach("before_commit")
         return recorded
 
-    def _record_alone(self, tx: Transaction, received: Received, recorded: Recorded, now: int) -> None:
+    def _record_alone(
+        self, tx: Transaction, received: Received, recorded: Recorded, now: int, declined: Collection[str]
+    ) -> None:
         """One update inside its own savepoint: what fails is undone, kept raw, and does not stop the others."""
         try:
             with tx.savepoint():
-                self._record_one(tx, received, recorded, now)
+                self._record_one(tx, received, recorded, now, declined)
         except LedgerError:
             raise
         except Exception as error:
+            if isinstance(received.update, SuccessfulPayment) and self._record_unmatched(
+                tx, received.update, received.raw, recorded, now
+            ):
+                return
             update_id = received.update.update_id
             self._dead_letter(tx, received, recorded, now, update_id, f"cannot be recorded: {type(error).__name__}")
             if isinstance(received.update, PreCheckoutQuery):
-                refusal = decline(received.update, DeclineReason.UNAVAILABLE, self.shop)
-                recorded.answers.append(Answer(received.update, refusal, None, fresh=True))
+                recorded.answers.append(self._refusal(received.update))
 
-    def _record_one(self, tx: Transaction, received: Received, recorded: Recorded, now: int) -> None:
+    def _record_unmatched(
+        self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, recorded: Recorded, now: int
+    ) -> bool:
+        """Money is never refused: what cannot be matched, because a row that it needs is damaged, is a receipt too."""
+        try:
+            with tx.savepoint():
+                event = self._record_receipt(tx, payment, PaymentFacts(None), raw, now)
+        except LedgerError:
+            raise
+        except Exception:
+            return False
+        recorded.events.append(event)
+        return True
+
+    def _refusal(self, query: PreCheckoutQuery) -> Answer:
+        """For a query that cannot have a record: a refusal needs none."""
+        return Answer(query, decline(query, DeclineReason.UNAVAILABLE, self.shop), None, fresh=True)
+
+    def _record_one(
+        self, tx: Transaction, received: Received, recorded: Recorded, now: int, declined: Collection[str]
+    ) -> None:
         match received.update:
             case PreCheckoutQuery() as query:
-                answers = self._record_query(tx, query, now)
+                answers = self._record_query(tx, query, now, query.pre_checkout_query_id in declined)
                 recorded.answers += answers
                 if not answers:
                     recorded.events.append(Passed(now, query.update_id, "pre_checkout_query, answered before"))
@@ -139,20 +172,27 @@ class Processor:
                 recorded.effects.append(reply_to_shipping_query(query))
             case Ignored(update_id, kind):
                 recorded.events.append(Passed(now, update_id, kind))
-            case Unreadable(update_id, reason, _):
+            case Unreadable(update_id, reason, _, query_id):
                 self._dead_letter(tx, received, recorded, now, update_id, reason)
+                if query_id is not None:
+                    nobody = PreCheckoutQuery(update_id or 0, query_id, User(0), None, None, "")
+                    recorded.answers.append(self._refusal(nobody))
 
-    def _record_query(self, tx: Transaction, query: PreCheckoutQuery, now: int) -> list[Answer]:
+    def _record_query(self, tx: Transaction, query: PreCheckoutQuery, now: int, declined: bool) -> list[Answer]:
         before = tx.recorded_decision(query.pre_checkout_query_id)
         facts = tx.checkout_facts(query)
         if before is not None:
             decision, outcome = before
             return [] if outcome == "sent" else [Answer(query, decision, facts.invoice, fresh=False)]
+        if declined:
+            tx.record_decision(query, decline(query, DeclineReason.UNAVAILABLE, self.shop), now)
+            return []
         decision = decide_pre_checkout(query, facts, self.shop, now)
         if not tx.record_decision(query, decision, now):
             # Another writer took the last unit between facts and record: possible where several may write.
             decision = decline(query, DeclineReason.SOLD_OUT, self.shop)
             tx.record_decision(query, decision, now)
+        reach("decision_recorded")
         return [Answer(query, decision, facts.invoice, fresh=True)]
 
     def _record_payment(self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, now: int) -> Event:
@@ -160,11 +200,23 @@ class Processor:
         if repeat != "new":
             if repeat == "conflict":
                 tx.record_conflict(payment, raw, now)
+                self._notify(tx, conflict_notice(payment.telegram_payment_charge_id), now)
             return PaymentRepeated(now, payment.telegram_payment_charge_id, repeat == "conflict")
-        receipt = decide_payment(payment, tx.payment_facts(payment), self.shop, now)
+        return self._record_receipt(tx, payment, tx.payment_facts(payment), raw, now)
+
+    def _record_receipt(
+        self, tx: Transaction, payment: SuccessfulPayment, facts: PaymentFacts, raw: bytes, now: int
+    ) -> Event:
+        receipt = decide_payment(payment, facts, self.shop, now)
         receipt_id = tx.record_receipt(receipt, payment.update_id, raw, now)
+        reach("receipt_recorded")
         tx.queue_hooks(receipt_id, dict.fromkeys(self.shop.hooks, first_state(receipt.flag)), now)
+        self._notify(tx, receipt_notice(receipt_id, receipt), now)
         return Paid(now, receipt_id, receipt)
+
+    def _notify(self, tx: Transaction, sentence: str, now: int) -> None:
+        if self.shop.notify:
+            tx.queue_notice(sentence, now)
 
     def _reply(self, tx: Transaction, command: Command, now: int) -> list[Effect]:
         if command.command == "start" and command.text and command.user:
@@ -191,6 +243,8 @@ class Processor:
         mentions_payment = b"successful_payment" in received.raw
         if tx.record_dead_letter(update_id, reason, mentions_payment, received.raw, now):
             recorded.events.append(DeadLetter(now, update_id, reason, mentions_payment))
+            if mentions_payment:
+                self._notify(tx, dead_letter_notice(reason), now)
 
 
 def queries_first(batch: Sequence[Received]) -> list[list[Received]]:

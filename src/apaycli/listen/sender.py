@@ -17,6 +17,7 @@ from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
 from apaycli.core.conversation import Effect
 from apaycli.core.decide import TOO_OLD, refusal_releases
+from apaycli.crashpoints import reach
 from apaycli.listen import events
 from apaycli.listen.processor import Answer
 from apaycli.store.protocol import AnswerOutcome, AnswerResult
@@ -75,7 +76,9 @@ class Sender:
                 task.cancel()
 
     async def _answer(self, answer: Answer, arrived: float) -> None:
+        reach("before_answer_sent")
         sent = await self._try_until(answer, arrived + ANSWER_SECONDS_MAX)
+        reach("after_answer_before_its_record")
         milliseconds = round((self._clock.monotonic() - arrived) * 1000)
         now = self._clock.now()
         self._done(AnswerResult(answer.decision.pre_checkout_query_id, sent.outcome, now, milliseconds, sent.release))

@@ -1,26 +1,37 @@
 """What is done beside the path of updates: expiry, the stock file, the heartbeat, how answers went, hooks.
 
 Knows when each is due, and that none of it may hold up an answer. Where the ledger fails one of them, the
-run ends, in order: a query that was taken is still answered.
+run ends, in order: a query that was taken is still answered. While the ledger is only locked, or its disk full,
+a round is left out; what must not be forgotten is written later.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 
 from apaycli.clock import Clock
 from apaycli.core.model import Mode
-from apaycli.errors import LedgerError
+from apaycli.core.notices import KEPT_MILLISECONDS, gap_sentence
+from apaycli.crashpoints import reach
+from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.listen import events
 from apaycli.listen.hooks import Outbox
 from apaycli.listen.processor import Processor
 from apaycli.listen.setting import Setting
-from apaycli.listen.writer import T, Writer
-from apaycli.store.protocol import AnswerResult, Store
+from apaycli.listen.standstill import Standstill
+from apaycli.listen.writer import T, Writer, until_written
+from apaycli.store.protocol import AnswerResult, Gap, Store
 
 _EXPIRY_SECONDS = 2.0
 _STOCK_SECONDS = 1.0
-_CONTACT_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 10.0
+_FILES_SECONDS = 2.0
+_CLOCK_SECONDS = 5.0
+_DISK_SECONDS = 60.0
+_AGAIN_SECONDS = 1.0
+_JUMP_SECONDS = 60
+DISK_BYTES_MIN = 100 * 1024 * 1024
 _STANDING_SECONDS = 2.0
 _HOOK_SECONDS = 0.5
 
@@ -37,19 +48,25 @@ class Upkeep:
         setting: Setting,
         tasks: asyncio.TaskGroup,
         end: Callable[[LedgerError], None],
+        standstill: Standstill,
     ) -> None:
         self._store, self._writer, self._clock, self._emit = store, writer, clock, emit
-        self._setting, self._tasks, self._end = setting, tasks, end
-        self._outbox = Outbox(store, writer, clock, emit, setting.runs, self._start_guarded)
+        self._setting, self._tasks, self._end, self._standstill = setting, tasks, end, standstill
+        notify = setting.notify_chat is not None
+        self._outbox = Outbox(store, writer, clock, emit, setting.runs, self._start_guarded, notify=notify)
         self._running: list[asyncio.Task[None]] = []
         self._results: list[AnswerResult] = []
         self._results_waiting = asyncio.Event()
         self._last_contact_at: int | None = None
+        self._heard_before_at: int | None = None
         self._contact_waiting = asyncio.Event()
+        self._clocks = (clock.now(), clock.monotonic())
         self._run_id = 0
 
-    async def start_run(self, mode: Mode) -> None:
-        """This run's row in the ledger; whatever an earlier one had claimed is free again."""
+    async def start_run(self, mode: Mode, heard_before_at: int | None) -> None:
+        """This run's row in the ledger; whatever an earlier one had claimed is free again. `heard_before_at`: when
+        Telegram was last heard by any run."""
+        self._heard_before_at = heard_before_at
 
         def record() -> int:
             with self._store.transaction() as tx:
@@ -65,12 +82,20 @@ class Upkeep:
             self._every(_STOCK_SECONDS, lambda: self._read_stock(processor)),
             self._record_results(),
             self._record_contacts(),
+            self._every(_HEARTBEAT_SECONDS, self._record_life),
+            self._every(_FILES_SECONDS, lambda: self._writer.run(self._store.refuse_lost_files)),
+            self._every(_CLOCK_SECONDS, self._compare_clocks),
+            self._every(_DISK_SECONDS, self._look_at_the_disk),
         ]
         if self._setting.midnight is not None:
             work.append(self._every(_STANDING_SECONDS, lambda: self._tell_standing(processor.shop.mode)))
         if self._setting.runs:
             work.append(self._every(_HOOK_SECONDS, self._outbox.start_due))
         self._running = [self._start_guarded(one) for one in work]
+
+    def run_beside(self, work: Coroutine[object, object, None]) -> None:
+        """One more task that ends with the others."""
+        self._running.append(self._start_guarded(work))
 
     async def stop(self) -> None:
         """End what repeats, then write down what is left: how answers went, and that the run is over."""
@@ -84,23 +109,25 @@ class Upkeep:
         self._results_waiting.set()
 
     def note_contact(self) -> None:
-        self._last_contact_at = self._clock.now()
-        self._contact_waiting.set()
+        now = self._clock.now()
+        if self._last_contact_at is None or now - self._last_contact_at > KEPT_MILLISECONDS:
+            self._contact_waiting.set()  # the first word of a run, or after a long time: worth writing at once
+        self._last_contact_at = now
 
     def _start_guarded(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
         return self._tasks.create_task(self._or_end(work))
 
     def _record_stop(self) -> None:
         with self._store.transaction() as tx:
-            if self._last_contact_at is not None:
-                tx.record_contact(self._run_id, self._last_contact_at)
+            tx.record_life(self._run_id, self._clock.now(), self._last_contact_at)
             tx.stop_run(self._run_id, self._clock.now())
 
     async def _record_results(self) -> None:
         """How answers went, many in one transaction: whatever came in while the last one was written."""
         while True:
             await self._results_waiting.wait()
-            await to_its_end(self._flush_results())
+            if not await self._round(lambda: to_its_end(self._flush_results())):
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _flush_results(self) -> None:
         self._results_waiting.clear()
@@ -112,26 +139,48 @@ class Upkeep:
             with self._store.transaction() as tx:
                 tx.record_answers(results)
 
-        await self._writer.run(record)
+        try:
+            await self._writer.run(record)
+        except LedgerUnavailable:
+            self._results = results + self._results
+            self._results_waiting.set()
+            raise
+        reach("answers_recorded")
 
     async def _record_contacts(self) -> None:
-        """When Telegram was last heard. Beside the poll: a buyer's query must not wait for this."""
+        """The first word of Telegram after a start or an outage, and whether it came too late. Beside the poll: a
+        buyer's query must not wait for this."""
         while True:
             await self._contact_waiting.wait()
             self._contact_waiting.clear()
-            await self._writer.run(self._record_contact)
-            await asyncio.sleep(_CONTACT_SECONDS)
+            now = self._clock.now()
+            before, self._heard_before_at = self._heard_before_at, now
+            gap = None
+            if before is not None and now - before > KEPT_MILLISECONDS:
+                gap = Gap(before, now)
+                self._emit(events.GapFound(now, gap.from_at, gap.until_at))
+            await until_written(self._writer, partial(self._write_life, gap))
 
-    def _record_contact(self) -> None:
+    async def _record_life(self) -> None:
+        if self._last_contact_at is not None:
+            self._heard_before_at = self._last_contact_at
+        await self._writer.run(lambda: self._write_life(None))
+        self._standstill.worked()
+
+    def _write_life(self, gap: Gap | None) -> None:
         with self._store.transaction() as tx:
-            tx.record_contact(self._run_id, self._last_contact_at or self._clock.now())
+            tx.record_life(self._run_id, self._clock.now(), self._last_contact_at)
+            if gap is not None:
+                tx.record_gap(gap)
+                if self._setting.notify_chat is not None:
+                    tx.queue_notice(gap_sentence(gap.from_at, gap.until_at), self._clock.now())
 
     async def _expire_again_and_again(self, caught_up: asyncio.Event) -> None:
         """Not while receipts may wait at Telegram: who paid in time while nobody listened, or nobody could be heard,
         must not find that the units were given to somebody else. Nobody can buy them meanwhile, either."""
         while True:
             await caught_up.wait()
-            await self._expire()
+            await self._round(self._expire)
             await asyncio.sleep(_EXPIRY_SECONDS)
 
     async def _expire(self) -> None:
@@ -161,6 +210,19 @@ class Upkeep:
         takings, held = await self._writer.run(lambda: self._store.standing(mode, midnight))
         self._emit(events.Standing(self._clock.now(), self._last_contact_at, takings, held))
 
+    async def _compare_clocks(self) -> None:
+        """Somebody set the wall clock: durations do not mind, deadlines on disk do."""
+        (wall, steady), now = self._clocks, (self._clock.now(), self._clock.monotonic())
+        self._clocks = now
+        seconds = round((now[0] - wall) / 1000 - (now[1] - steady))
+        if abs(seconds) > _JUMP_SECONDS:
+            self._emit(events.ClockJumped(now[0], seconds))
+
+    async def _look_at_the_disk(self) -> None:
+        free = self._setting.free_bytes()
+        if free is not None and free < DISK_BYTES_MIN:
+            self._emit(events.DiskLow(self._clock.now(), free))
+
     async def _or_end(self, work: Awaitable[None]) -> None:
         try:
             await work
@@ -170,7 +232,19 @@ class Upkeep:
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
+            await self._round(work)
+
+    async def _round(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """One round, left out (False) where the ledger cannot be written for now."""
+        try:
             await work()
+        except LedgerUnavailable as error:
+            self._standstill.failed(error)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # `to_its_end` told the error first
+            return False
+        return True
 
 
 async def to_its_end(work: Coroutine[object, object, T]) -> T:

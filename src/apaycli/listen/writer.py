@@ -9,6 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from apaycli.errors import LedgerUnavailable
+
+_AGAIN_SECONDS = 1.0
 T = TypeVar("T")
 
 
@@ -18,6 +21,15 @@ class Writer(Protocol):
     async def run(self, function: Callable[[], T]) -> T: ...
 
     def close(self) -> None: ...
+
+
+async def until_written(writer: Writer, function: Callable[[], T]) -> T:
+    """Again and again while the ledger is locked or its disk full: for what has happened and must not be forgotten."""
+    while True:
+        try:
+            return await writer.run(function)
+        except LedgerUnavailable:
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 class ThreadWriter:

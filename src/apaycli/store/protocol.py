@@ -89,8 +89,26 @@ class ListenerRun:
     pid: int
     mode: Mode
     started_at: int
+    alive_at: int
     last_contact_at: int | None
     stopped_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without a word from Telegram, longer than Telegram keeps receipts."""
+
+    from_at: int
+    until_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence that waits to be told to the merchant."""
+
+    notice_id: int
+    text: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +122,10 @@ class LedgerCounts:
     dead_letters: int
     dead_letters_with_payment: int
     conflicts: int
+    hooks_failed: int
+    hooks_waiting: int
+    refunds_due: int
+    notices: int
     answers_slowest_milliseconds: int | None
 
 
@@ -200,7 +222,19 @@ class Transaction(Protocol):
 
     def start_run(self, pid: int, mode: Mode, now: int) -> int: ...
 
-    def record_contact(self, run_id: int, now: int) -> None: ...
+    def record_life(self, run_id: int, alive_at: int, last_contact_at: int | None) -> None: ...
+
+    def record_gap(self, gap: Gap) -> None: ...
+
+    def acknowledge(self, now: int) -> None:
+        """The owner has seen every gap and every conflict up to now."""
+        ...
+
+    def queue_notice(self, text: str, now: int) -> None: ...
+
+    def remove_notices(self, notice_ids: Sequence[int]) -> None:
+        """They are delivered, or too old to be worth it."""
+        ...
 
     def stop_run(self, run_id: int, now: int) -> None: ...
 
@@ -239,6 +273,18 @@ class Store(Protocol):
         ...
 
     def last_run(self) -> ListenerRun | None: ...
+
+    def gaps(self) -> list[Gap]:
+        """Those that the owner has not acknowledged, the oldest first."""
+        ...
+
+    def notices(self, limit: int) -> list[Notice]:
+        """The oldest first."""
+        ...
+
+    def refuse_lost_files(self) -> None:
+        """Raise LedgerError when what is written would be lost: a file of the ledger was removed or replaced."""
+        ...
 
     def counts(self, mode: Mode) -> LedgerCounts: ...
 

@@ -6,7 +6,7 @@
 -- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
--- Facts about the ledger itself: bot_id.
+-- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -187,8 +187,24 @@ CREATE TABLE listener_runs (
     pid INTEGER NOT NULL,
     mode TEXT NOT NULL,
     started_at INTEGER NOT NULL,
+    alive_at INTEGER NOT NULL,                  -- the heartbeat, every few seconds
     last_contact_at INTEGER,                    -- Telegram's last good answer to getUpdates
     stopped_at INTEGER
+) STRICT;
+
+-- Times without a word from Telegram that were longer than Telegram keeps receipts. The owner has seen those that
+-- ended before `acknowledged_at` in meta.
+CREATE TABLE gaps (
+    gap_id INTEGER PRIMARY KEY,
+    from_at INTEGER NOT NULL,
+    until_at INTEGER NOT NULL CHECK (until_at > from_at)
+) STRICT;
+
+-- Sentences for the merchant's own chat, written with what they tell of; a row goes when it is delivered.
+CREATE TABLE notices (
+    notice_id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL,
+    created_at INTEGER NOT NULL
 ) STRICT;
 
 -- The owner's dated statements for check-live.

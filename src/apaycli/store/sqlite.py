@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from apaycli.store.sqlite_transaction import SqliteTransaction
 
 _BUSY_MILLISECONDS = 5_000  # below the eight seconds that an answer may take
+_BUSY_AGAIN_MILLISECONDS = 50
 _NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"}
 _SYNCHRONOUS_FULL = 2
 _WAL_TRIES_MAX = 10
@@ -36,20 +37,50 @@ class SqliteStore(ReadingVerbs):
     def __init__(self, db: sqlite3.Connection, path: str) -> None:
         self.db = db
         self.path = path
+        self._busy_milliseconds = _BUSY_MILLISECONDS
+        self._files: dict[str, tuple[int, int] | None] = {}
 
     @contextmanager
     def transaction(self) -> "Iterator[SqliteTransaction]":
         from apaycli.store.sqlite_transaction import SqliteTransaction  # commands that only read start without it
 
         with translated(self.path):
-            self.db.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
-                yield SqliteTransaction(self.db)
+                yield SqliteTransaction(self.db, self.path)
+                self.db.execute("COMMIT")
             except BaseException:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise
-            self.db.execute("COMMIT")
+
+    def _begin(self) -> None:
+        """Whoever met a lock once does not wait for it again until it is gone: others wait for this thread."""
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            self._wait_for_locks(_BUSY_AGAIN_MILLISECONDS)
+            raise
+        self._wait_for_locks(_BUSY_MILLISECONDS)
+
+    def _wait_for_locks(self, milliseconds: int) -> None:
+        if milliseconds != self._busy_milliseconds:
+            self.db.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            self._busy_milliseconds = milliseconds
+
+    def refuse_lost_files(self) -> None:
+        """Raise LedgerError when a file of the open ledger was removed or replaced: SQLite would go on writing into
+        files without a name, and everything would be gone with the process."""
+        for suffix in ("", "-wal", "-shm"):
+            name = self.path + suffix
+            there = _identity(name)
+            known = self._files.setdefault(name, there) or there
+            if known is not None and there != known:
+                raise LedgerError(
+                    f"{name} was removed or replaced while the ledger was open",
+                    hint="stop whoever does this; start again: what is not on disk is fetched from Telegram again",
+                )
+            self._files[name] = known
 
     def bind_bot(self, bot_id: int) -> None:
         with self.transaction() as tx:
@@ -97,6 +128,15 @@ def open_in_memory() -> SqliteStore:
     db.execute("PRAGMA foreign_keys = ON")
     migrate(db)
     return SqliteStore(db, ":memory:")
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    """Device and inode, or None where there is no such file (in memory, or not made yet)."""
+    try:
+        status = os.stat(name)  # noqa: PTH116 - the name is SQLite's own
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _uri(path: Path) -> str:

@@ -23,8 +23,9 @@ from apaycli.store.sqlite_rows import decision_of, invoice_of, one_row
 class CheckoutVerbs:
     """Part of `SqliteTransaction`."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
         self.db = db
+        self.path = path
 
     def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
         row = one_row(

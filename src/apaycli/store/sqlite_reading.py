@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from apaycli.core.hooks import HookState
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
-from apaycli.store.protocol import HookRow, LedgerCounts, ListenerRun, OpenAnswer
+from apaycli.store.protocol import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
 from apaycli.store.sqlite_errors import reading, translated
 from apaycli.store.sqlite_rows import decision_of, one_row
 
@@ -21,6 +21,8 @@ RECEIPT_COLUMNS = ", ".join(
     }.get(column, column)
     for column in ReceiptRow._fields
 )
+
+_ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
 
 # Each query returns rows only where the ledger contradicts itself; the text says what they mean.
 _SUMS: tuple[tuple[str, str], ...] = (
@@ -127,10 +129,21 @@ class ReadingVerbs:
     def last_run(self) -> ListenerRun | None:
         row = one_row(
             self.db,
-            "SELECT pid, mode, started_at, last_contact_at, stopped_at FROM listener_runs ORDER BY run_id DESC LIMIT 1",
+            "SELECT pid, mode, started_at, alive_at, last_contact_at, stopped_at FROM listener_runs"
+            " ORDER BY run_id DESC LIMIT 1",
             (),
         )
         return ListenerRun(*row) if row else None
+
+    @reading
+    def gaps(self) -> list[Gap]:
+        rows = self.db.execute(f"SELECT from_at, until_at FROM gaps WHERE until_at > {_ACKNOWLEDGED_AT} ORDER BY 1")  # noqa: S608
+        return [Gap(*row) for row in rows]
+
+    @reading
+    def notices(self, limit: int) -> list[Notice]:
+        rows = self.db.execute("SELECT notice_id, text, created_at FROM notices ORDER BY notice_id LIMIT ?", (limit,))
+        return [Notice(*row) for row in rows]
 
     @reading
     def counts(self, mode: Mode) -> LedgerCounts:
@@ -148,7 +161,13 @@ class ReadingVerbs:
             units_held=self._number("SELECT coalesce(sum(held), 0) FROM stock WHERE mode = ?", mode),
             dead_letters=self._number("SELECT count(*) FROM dead_letters"),
             dead_letters_with_payment=self._number("SELECT count(*) FROM dead_letters WHERE mentions_payment = 1"),
-            conflicts=self._number("SELECT count(*) FROM evidence WHERE kind = 'conflict'"),
+            conflicts=self._number(
+                f"SELECT count(*) FROM evidence WHERE kind = 'conflict' AND received_at > {_ACKNOWLEDGED_AT}"  # noqa: S608
+            ),
+            hooks_failed=self._number("SELECT count(*) FROM hooks WHERE state = 'failed'"),
+            hooks_waiting=self._number("SELECT count(*) FROM hooks WHERE state = 'waiting'"),
+            refunds_due=self._number("SELECT count(*) FROM receipts WHERE mode = ? AND refund_state = 'due'", mode),
+            notices=self._number("SELECT count(*) FROM notices"),
             answers_slowest_milliseconds=slowest,
         )
 

@@ -1,6 +1,6 @@
-"""Verbs for what apay itself does: sending invoices, running, and keeping the owner's statements.
+"""Verbs for invoices on their way out.
 
-Knows the tables invoices (its sending columns), listener_runs, attestations.
+Knows the table invoices: its sending columns. Who may pay them is `sqlite_checkout`'s.
 """
 
 import json
@@ -94,20 +94,3 @@ class SendingVerbs:
             "UPDATE invoices SET chat_id = ? WHERE chat_id = ?", (str(migrate_to_chat_id), str(chat_id))
         )
         return cursor.rowcount
-
-    def start_run(self, pid: int, mode: Mode, now: int) -> int:
-        cursor = self.db.execute("INSERT INTO listener_runs (pid, mode, started_at) VALUES (?, ?, ?)", (pid, mode, now))
-        return int(cursor.lastrowid or 0)
-
-    def record_contact(self, run_id: int, now: int) -> None:
-        self.db.execute("UPDATE listener_runs SET last_contact_at = ? WHERE run_id = ?", (now, run_id))
-
-    def stop_run(self, run_id: int, now: int) -> None:
-        self.db.execute("UPDATE listener_runs SET stopped_at = ? WHERE run_id = ?", (now, run_id))
-
-    def attest(self, name: str, now: int) -> None:
-        self.db.execute(
-            "INSERT INTO attestations VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET attested_at = excluded.attested_at",
-            (name, now),
-        )

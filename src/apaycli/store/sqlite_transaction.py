@@ -1,21 +1,21 @@
 """The verbs that write, all of them, and how one of them is undone alone.
 
-Knows that verbs stand by subject in `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending` and `sqlite_hooks`,
-and which errors are about a value and which about the disk.
+Knows that verbs stand by subject in `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending`, `sqlite_hooks` and
+`sqlite_running`, and which errors are about a value and which about the disk.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from apaycli.errors import LedgerError
 from apaycli.store.protocol import Unrecordable
-from apaycli.store.sqlite_errors import FAILURES, REFUSALS
+from apaycli.store.sqlite_errors import FAILURES, REFUSALS, ledger_error
 from apaycli.store.sqlite_hooks import HookVerbs
 from apaycli.store.sqlite_receipts import ReceiptVerbs
+from apaycli.store.sqlite_running import RunningVerbs
 from apaycli.store.sqlite_sending import SendingVerbs
 
 
-class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs):
+class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs, RunningVerbs):
     """The verbs that write, between BEGIN IMMEDIATE and COMMIT."""
 
     @contextmanager
@@ -30,6 +30,6 @@ class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs):
             if isinstance(error, REFUSALS):
                 raise Unrecordable(str(error)) from error
             if isinstance(error, FAILURES):
-                raise LedgerError(f"the ledger cannot be written: {error}") from error
+                raise ledger_error(error, self.path) from error
             raise
         self.db.execute("RELEASE one_update")

@@ -1,0 +1,85 @@
+"""What the merchant is told about money, one sentence an event, and how many sentences make a message.
+
+Knows which events concern money and how they read. Never sends anything: `listen/notices.py` does.
+"""
+
+from collections.abc import Sequence
+
+from apaycli.clock import render_instant
+from apaycli.core.model import Flag, Receipt
+from apaycli.money import render_money
+from apaycli.text import show
+
+KEPT_MILLISECONDS = 24 * 3_600_000  # Telegram keeps an update that nobody confirmed for 24 hours
+MESSAGE_UNITS_MAX = 4096  # sendMessage: `text`, 1-4096 characters after entities parsing
+
+_FLAG_ADVICE = {
+    Flag.LATE: "paid after the reservation ended; the goods were still there",
+    Flag.OVERSOLD: "SOLD OUT before it was paid: give the money back",
+    Flag.DUPLICATE: "paid BEFORE: give the money back",
+    Flag.AMOUNT_MISMATCH: "ANOTHER AMOUNT than the invoice: look at it",
+    Flag.UNMATCHED: "NO SUCH INVOICE here: look at it",
+}
+
+
+def receipt_notice(receipt_id: int, receipt: Receipt) -> str:
+    """`Paid: 1 x Rubber duck, ₹499.00, by Rahim (@rahim), receipt 17`."""
+    amount = "an amount that could not be read"
+    if receipt.total_amount is not None and receipt.currency is not None:
+        amount = render_money(receipt.total_amount, show(receipt.currency, 12))
+    what = f"{receipt.quantity} x {show(receipt.title, 64)}, " if receipt.title else ""
+    buyer = receipt.buyer
+    who = "somebody" if buyer is None else show(buyer.name, 64) or f"user {buyer.user_id}"
+    if buyer is not None and buyer.username:
+        who += f" (@{show(buyer.username, 40)})"
+    test = "Test payment" if receipt.mode == "test" else "Paid"
+    advice = f". {_FLAG_ADVICE[receipt.flag]} ({receipt.flag})" if receipt.flag else ""
+    return f"{test}: {what}{amount}, by {who}, receipt {receipt_id}{advice}"
+
+
+def conflict_notice(telegram_payment_charge_id: str) -> str:
+    return (
+        f"CONFLICT: Telegram told of {show(telegram_payment_charge_id, 64)} again, with other content."
+        " The first record stands; compare with the A-Pay dashboard"
+    )
+
+
+def dead_letter_notice(reason: str) -> str:
+    return f"A PAYMENT THAT COULD NOT BE READ ({show(reason, 100)}) is kept as it came: apay deadletters list"
+
+
+def hook_notice(receipt_id: int, failure: str) -> str:
+    return (
+        f"The hook of receipt {receipt_id} failed for a day and is given up: {show(failure, 200)}."
+        f" apay hooks retry {receipt_id}"
+    )
+
+
+def gap_sentence(from_at: int, until_at: int) -> str:
+    """The sentence of a gap that was longer than Telegram keeps receipts."""
+    return (
+        f"nobody heard Telegram from {render_instant(from_at)} to {render_instant(until_at)}: receipts sent before"
+        f" {render_instant(until_at - KEPT_MILLISECONDS)} may be gone at Telegram; compare with the A-Pay dashboard"
+    )
+
+
+def message_of(texts: Sequence[str]) -> tuple[str, int]:
+    """As many of `texts` as one message holds, and how many those are: at least one, cut if need be."""
+    message = _cut(texts[0])
+    for count, text in enumerate(texts[1:], start=1):
+        longer = f"{message}\n{text}"
+        if _units(longer) > MESSAGE_UNITS_MAX:
+            return message, count
+        message = longer
+    return message, len(texts)
+
+
+def _cut(text: str) -> str:
+    while _units(text) > MESSAGE_UNITS_MAX:
+        text = text[: len(text) - max(1, (_units(text) - MESSAGE_UNITS_MAX) // 2)]
+    return text
+
+
+def _units(text: str) -> int:
+    """Telegram counts UTF-16 code units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

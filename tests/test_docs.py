@@ -11,6 +11,7 @@ import pytest
 
 from apaycli import errors
 from apaycli.checks.items import ATTESTABLE, CHECKS
+from apaycli.checks.status import ALARMS
 from apaycli.cli.app import COMMANDS
 from apaycli.cli.listen_output import _EVENT_NAMES
 from apaycli.config import KEYS, load_config
@@ -129,3 +130,17 @@ def test_the_picture_in_the_readme_is_what_the_demo_shows() -> None:
     assert picture
     demo = subprocess.run([sys.executable, "-m", "apaycli", "demo"], capture_output=True, text=True, check=True)
     assert normalised(picture.group(1)) == normalised(demo.stdout)
+
+
+def test_the_operations_page_has_every_alarm_and_the_unit_every_code() -> None:
+    page = doc("operations.md")
+    alarms = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert alarms == [ring.__name__.removeprefix("_").replace("gaps", "gap") for ring in ALARMS]
+    unit = (ROOT / "examples" / "apay.service").read_text("utf-8")
+    (never_again,) = re.findall(r"^RestartPreventExitStatus=(.*)$", unit, re.MULTILINE)
+    left_stopped = {
+        int(code)
+        for codes in re.findall(r"^\| ([0-9, ]+) \|.*\| leaves it stopped:", page, re.MULTILINE)
+        for code in codes.split(", ")
+    }
+    assert left_stopped | {errors.NeedsConfirmation.exit_code} == set(map(int, never_again.split()))

@@ -25,15 +25,19 @@ MUTANTS = (
     Mutant(
         "confirm before the batch is on disk",
         "listen/listener.py",
-        "                    await to_its_end(self._take_group(processor, sender, group, arrived))\n",
-        "                    asyncio.ensure_future(self._take_group(processor, sender, group, arrived))\n",
+        "                    await to_its_end(self._take_group(processor, sender, upkeep, group, arrived))\n",
+        "                    asyncio.ensure_future(self._take_group(processor, sender, upkeep, group, arrived))\n",
     ),
     Mutant(
         "answer before the commit",
         "listen/listener.py",
-        "        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group)))\n",
-        "        self._decline_unrecorded(processor, sender, group, arrived)\n"
-        "        recording = asyncio.ensure_future(self._writer.run(lambda: processor.record(group)))\n",
+        "        left = arrived + _DECIDE_SECONDS_MAX - self._clock.monotonic()\n",
+        "        from apaycli.core.model import Decision\n"
+        "        for each in group:\n"
+        "            if isinstance(each.update, PreCheckoutQuery):\n"
+        "                yes = Decision(each.update.pre_checkout_query_id, ok=True)\n"
+        "                sender.send(Answer(each.update, yes, None, fresh=False), arrived)\n"
+        "        left = arrived + _DECIDE_SECONDS_MAX - self._clock.monotonic()\n",
     ),
     Mutant(
         "drop updates whose id is not higher than the last",
@@ -101,7 +105,7 @@ MUTANTS = (
     Mutant(
         "never expire",
         "listen/upkeep.py",
-        "            await self._expire()\n            await asyncio.sleep(_EXPIRY_SECONDS)\n",
+        "            await self._round(self._expire)\n            await asyncio.sleep(_EXPIRY_SECONDS)\n",
         "            await asyncio.sleep(_EXPIRY_SECONDS)\n",
     ),
     Mutant(
@@ -142,8 +146,8 @@ MUTANTS = (
     Mutant(
         "one poisoned update stops its neighbours",
         "listen/processor.py",
-        "            with tx.savepoint():\n                self._record_one(tx, received, recorded, now)\n",
-        "            self._record_one(tx, received, recorded, now)\n",
+        "            with tx.savepoint():\n                self._record_one(tx, received, recorded, now, declined)\n",
+        "            self._record_one(tx, received, recorded, now, declined)\n",
         LISTEN,
     ),
     Mutant(

@@ -1,0 +1,125 @@
+"""How the shop stands, and what its owner must look at: the facts of `apay status` and its alarms.
+
+Knows one function per alarm, in order; never how a fact is gathered or shown. An alarm is something that does not
+mend itself; a listener that is stopped is none until nobody has heard Telegram for longer than the owner allows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apaycli.clock import render_instant
+from apaycli.core.model import Mode
+from apaycli.core.notices import gap_sentence
+from apaycli.store.protocol import Gap, LedgerCounts, ListenerRun
+
+DEAF_MILLISECONDS = 45_000  # three heartbeats and a slow disk
+_FREE_BYTES_MIN = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Read at one moment, `now`. `run` is the last run of the listener, whether it lives or not."""
+
+    now: int
+    mode: Mode
+    run: ListenerRun | None
+    counts: LedgerCounts
+    gaps: tuple[Gap, ...]
+    free_bytes: int | None
+    stock_problems: tuple[str, ...]
+    gap_milliseconds_max: int
+
+    @property
+    def listening(self) -> bool:
+        """A run that has not ended and whose heart beat a moment ago."""
+        run = self.run
+        return run is not None and run.stopped_at is None and self.now - run.alive_at <= DEAF_MILLISECONDS
+
+    @property
+    def heard_at(self) -> int | None:
+        """Telegram's last word; a run that has not heard any counts from its start."""
+        return None if self.run is None else self.run.last_contact_at or self.run.started_at
+
+    @property
+    def gap_milliseconds(self) -> int | None:
+        return None if self.heard_at is None else max(0, self.now - self.heard_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`name` is stable; `next_step` is what to do."""
+
+    name: str
+    sentence: str
+    next_step: str
+
+
+def alarms_of(status: Status) -> list[Alarm]:
+    """Every alarm that rings, the gravest first."""
+    return [alarm for ring in ALARMS if (alarm := ring(status)) is not None]
+
+
+def _listener(status: Status) -> Alarm | None:
+    gap = status.gap_milliseconds
+    if gap is None:
+        return Alarm("listener", "apay listen has never run with this ledger", "start it: docs/operations.md")
+    if gap <= status.gap_milliseconds_max:
+        return None
+    since = render_instant(status.heard_at or 0)
+    return Alarm(
+        "listener",
+        f"nobody has heard Telegram since {since}; it keeps receipts 24 h and nobody can buy",
+        "look at what the listener says" if status.listening else "start apay listen",
+    )
+
+
+def _gaps(status: Status) -> Alarm | None:
+    if not status.gaps:
+        return None
+    sentences = "; ".join(gap_sentence(gap.from_at, gap.until_at) for gap in status.gaps)
+    return Alarm("gap", sentences, "compare, then: apay status --acknowledge")
+
+
+def _dead_letters(status: Status) -> Alarm | None:
+    count = status.counts.dead_letters_with_payment
+    if not count:
+        return None
+    return Alarm("dead_letters", f"{count} update(s) that mention a payment could not be read", "apay deadletters list")
+
+
+def _conflicts(status: Status) -> Alarm | None:
+    count = status.counts.conflicts
+    if not count:
+        return None
+    sentence = f"{count} payment(s) came twice with other content; the first record stands"
+    return Alarm("conflicts", sentence, "compare with the A-Pay dashboard, then: apay status --acknowledge")
+
+
+def _hooks(status: Status) -> Alarm | None:
+    count = status.counts.hooks_failed
+    return Alarm("hooks", f"{count} hook(s) were given up", "apay hooks list --state failed") if count else None
+
+
+def _stock(status: Status) -> Alarm | None:
+    if not status.stock_problems:
+        return None
+    sentence = f"the stock file has mistakes: {'; '.join(status.stock_problems[:3])}"
+    return Alarm("stock", sentence, "apay stock check; a running listener keeps to the last good one")
+
+
+def _disk(status: Status) -> Alarm | None:
+    free = status.free_bytes
+    if free is None or free >= _FREE_BYTES_MIN:
+        return None
+    return Alarm("disk", f"{free // 2**20} MiB are free where the ledger lies", "make room")
+
+
+ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
+    _listener,
+    _gaps,
+    _dead_letters,
+    _conflicts,
+    _hooks,
+    _stock,
+    _disk,
+)

@@ -1,0 +1,178 @@
+"""`apay status`: is the listener alive, since when has nobody heard Telegram, what must be looked at.
+
+Knows how to gather what stands in files and how to show it; never asks Telegram, so that a monitor may ask each
+minute. What rings is `checks/status.py`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from apaycli.cli.env import Env
+from apaycli.cli.options import command
+from apaycli.errors import ConfigError, NotGood, UsageError
+
+if TYPE_CHECKING:
+    from apaycli.checks.status import Alarm, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    gap_seconds_max: int
+    acknowledge: bool = False
+
+
+@command
+def status(
+    env: Env,
+    max_gap: Annotated[str, typer.Option(metavar="TIME", help="How long nobody may have heard Telegram.")] = "6h",
+    acknowledge: Annotated[
+        bool, typer.Option("--acknowledge", help="You have compared: gaps and conflicts up to now are settled.")
+    ] = False,
+) -> None:
+    """How the shop stands. Exit code 0 when nothing needs you, 6 otherwise.
+
+    Examples:
+
+      apay status --live
+
+      apay status --live --max-gap 15m --quiet || mail-me
+
+      apay status --live --acknowledge
+    """
+    from apaycli.config_values import BadValue, parse_duration
+
+    try:
+        seconds = parse_duration(max_gap)
+    except BadValue as bad:
+        raise UsageError(f"--max-gap {bad}") from None
+    run(Options(seconds, acknowledge), env)
+
+
+def run(options: Options, env: Env) -> None:
+    from apaycli.checks.status import alarms_of
+
+    if options.acknowledge:
+        _acknowledge(env)
+    found = _gather(options, env)
+    alarms = alarms_of(found)
+    if env.output.as_json:
+        env.output.document(_document(found, alarms, env))
+    else:
+        _render(found, alarms, env)
+    if alarms:
+        raise typer.Exit(NotGood.exit_code)
+
+
+def _acknowledge(env: Env) -> None:
+    store = env.open_store()
+    try:
+        with store.transaction() as tx:
+            tx.acknowledge(env.clock.now())
+    finally:
+        store.close()
+
+
+def _gather(options: Options, env: Env) -> "Status":
+    from apaycli.checks.status import Status
+    from apaycli.files import free_bytes
+
+    store = env.open_store(read_only=True)
+    try:
+        return Status(
+            now=env.clock.now(),
+            mode=env.mode,
+            run=store.last_run(),
+            counts=store.counts(env.mode),
+            gaps=tuple(store.gaps()),
+            free_bytes=free_bytes(env.config.store_path.parent),
+            stock_problems=_stock_problems(env),
+            gap_milliseconds_max=options.gap_seconds_max * 1000,
+        )
+    finally:
+        store.close()
+
+
+def _stock_problems(env: Env) -> tuple[str, ...]:
+    from apaycli.stockfile import read_stock_file
+
+    try:
+        read_stock_file(env.config.stock_file)
+    except ConfigError as error:
+        return error.problems or (error.message,)
+    return ()
+
+
+def _render(found: "Status", alarms: "list[Alarm]", env: Env) -> None:
+    from apaycli.clock import render_instant
+
+    counts = found.counts
+    heard = "never" if found.heard_at is None else render_instant(found.heard_at)
+    rows: list[tuple[str, object]] = [
+        ("listener", _listener(found)),
+        ("last contact", heard),
+        ("mode", found.mode),
+        ("ledger", env.config.store_path),
+        ("receipts", counts.receipts),
+        ("flagged", counts.receipts_flagged),
+        ("refunds due", counts.refunds_due),
+        ("units held", counts.units_held),
+        ("hooks waiting", counts.hooks_waiting),
+        ("hooks failed", counts.hooks_failed),
+        ("dead letters", counts.dead_letters),
+        ("untold notices", counts.notices),
+    ]
+    width = max(len(name) for name, _ in rows) + 2 if env.output.is_terminal(env.output.stdout) else 0
+    for name, value in rows:
+        env.output.out(f"{name.ljust(width)}{value}" if width else f"{name}\t{value}")
+    for alarm in alarms:
+        head = env.output.paint(f"ALARM {alarm.name}", "red", env.output.stdout)
+        if width:
+            env.output.out(head)
+            env.output.paragraph(_shown(alarm.sentence))
+            env.output.paragraph(f"next: {alarm.next_step}")
+        else:
+            env.output.out(f"ALARM\t{alarm.name}\t{_shown(alarm.sentence)}\t{alarm.next_step}")
+
+
+def _shown(sentence: str) -> str:
+    from apaycli.text import show
+
+    return show(sentence, 1000)
+
+
+def _listener(found: "Status") -> str:
+    from apaycli.clock import render_instant
+
+    run = found.run
+    if run is None:
+        return "has never run"
+    if found.listening:
+        return f"running in {run.mode} mode since {render_instant(run.started_at)} (pid {run.pid})"
+    if run.stopped_at is not None:
+        return f"stopped at {render_instant(run.stopped_at)}"
+    return f"not running; it was killed or the machine went down after {render_instant(run.alive_at)}"
+
+
+def _document(found: "Status", alarms: "list[Alarm]", env: Env) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from apaycli.clock import render_instant
+
+    run, gap = found.run, found.gap_milliseconds
+    return {
+        "mode": found.mode,
+        "ledger": str(env.config.store_path),
+        "checked_at": render_instant(found.now),
+        "listening": found.listening,
+        "pid": run.pid if run is not None and found.listening else None,
+        "listener_mode": run.mode if run else None,
+        "started_at": render_instant(run.started_at) if run else None,
+        "stopped_at": render_instant(run.stopped_at) if run and run.stopped_at is not None else None,
+        "last_contact_at": None if found.heard_at is None else render_instant(found.heard_at),
+        "gap_seconds": None if gap is None else gap // 1000,
+        "free_bytes": found.free_bytes,
+        "counts": asdict(found.counts),
+        "alarms": [asdict(alarm) for alarm in alarms],
+    }

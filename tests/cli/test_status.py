@@ -1,0 +1,99 @@
+"""`apay status`: how the shop stands, in words, as JSON, and as an exit code for a monitor."""
+
+import pytest
+
+from apaycli.core.model import Flag
+from apaycli.store.protocol import Gap
+from ledger_rows import receipt
+from shop import Shop
+
+HOUR = 3_600_000
+
+
+def heard(shop: Shop, ago: int = 0, *, stopped: bool = False) -> None:
+    with shop.store() as store, store.transaction() as tx:
+        now = shop.clock.now()
+        run = tx.start_run(4711, "test", now - ago)
+        tx.record_life(run, now - ago, now - ago)
+        if stopped:
+            tx.stop_run(run, now - ago)
+
+
+def test_a_running_listener_is_good(shop: Shop) -> None:
+    heard(shop)
+    done = shop.run("status")
+    assert (done.code, done.err) == (0, "")
+    assert "listener\trunning in test mode since " in done.out
+    assert "(pid 4711)" in done.out
+    assert "ALARM" not in done.out
+
+
+@pytest.mark.parametrize(("ago", "options", "code"), [(5, (), 0), (7, (), 6), (7, ("--max-gap", "8h"), 0)])
+def test_a_stopped_one_is_good_until_the_gap_is_too_long(
+    shop: Shop, ago: int, options: tuple[str, ...], code: int
+) -> None:
+    heard(shop, ago * HOUR, stopped=True)
+    done = shop.run("status", *options)
+    assert done.code == code
+    assert "listener\tstopped at " in done.out
+    assert ("ALARM\tlistener\t" in done.out) is (code == 6)
+
+
+def test_a_killed_one_is_said_to_be_so(shop: Shop) -> None:
+    heard(shop, HOUR)
+    assert "listener\tnot running; it was killed or the machine went down after " in shop.run("status").out
+
+
+def test_json_has_every_number_and_every_alarm(shop: Shop) -> None:
+    heard(shop)
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_dead_letter(7, "no JSON", True, b"{", 1)
+        tx.record_receipt(receipt(1, flag=Flag.LATE), 1, b"{}", 1)
+    done = shop.run("status", "--json")
+    assert done.code == 6
+    assert done.json["listening"] is True
+    assert done.json["pid"] == 4711
+    assert done.json["gap_seconds"] == 0
+    assert done.json["counts"]["receipts_flagged"] == 1
+    (alarm,) = done.json["alarms"]
+    assert alarm["name"] == "dead_letters"
+
+
+def test_a_gap_rings_until_it_is_acknowledged(shop: Shop) -> None:
+    heard(shop)
+    now = shop.clock.now()
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_gap(Gap(now - 30 * HOUR, now - HOUR))
+    rung = shop.run("status")
+    assert rung.code == 6
+    assert "may be gone at Telegram; compare with the A-Pay dashboard" in rung.out
+    assert shop.run("status", "--acknowledge").code == 0
+    assert shop.run("status").code == 0
+
+
+def test_a_broken_stock_file_rings_and_is_shown_harmless(shop: Shop) -> None:
+    heard(shop)
+    shop.stock_file.write_text('currency = "INR"\n[products.duck]\ntitle = "\\u001b[2J"\n')
+    done = shop.run("status")
+    assert done.code == 6
+    assert "ALARM\tstock\t" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_without_a_ledger_there_is_no_status(shop: Shop) -> None:
+    assert shop.run("status").code == 9
+
+
+def test_on_a_terminal_an_alarm_stands_out(shop: Shop) -> None:
+    heard(shop, 9 * HOUR)
+    done = shop.run("status", terminal=True)
+    assert "\x1b[31mALARM listener\x1b[0m\n        nobody has heard Telegram since" in done.out
+    assert "        next: start apay listen\n" in done.out
+    assert "receipts        0\n" in done.out
+
+
+@pytest.mark.parametrize("words", ["6", "six", "-1h", ""])
+def test_an_odd_gap_is_refused_with_an_example(shop: Shop, words: str) -> None:
+    done = shop.run("status", "--max-gap", words)
+    assert done.code == 2
+    assert "30m" in done.err

@@ -25,5 +25,5 @@ def restored_signals() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Longer campaigns are the same tests with larger numbers."""
-    parser.addoption("--seeds", type=int, default=100, help="how many stories the simulation plays")
+    parser.addoption("--seeds", type=int, default=500, help="how many stories the simulation plays")
     parser.addoption("--seed", type=int, default=None, help="play this one story only")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from simulation_story import TTL_SECONDS, Story
 
 from apaycli.books.export import COLUMNS, render_export
-from apaycli.core.model import ReceiptFilter, ReceiptRow
+from apaycli.core.model import DeclineReason, ReceiptFilter, ReceiptRow
+from apaycli.core.wording import DECLINE_SENTENCES
 
 
 def violations(story: Story) -> Iterator[str]:
@@ -49,13 +50,15 @@ def _never_oversold(story: Story, receipts: list[ReceiptRow]) -> Iterator[str]:
 
 
 def _decisions_stand(story: Story) -> Iterator[str]:
-    """A1, A2: what Telegram was told is what the ledger says, and a yes was on disk."""
+    """A1, A2: what Telegram was told is what the ledger says, and a yes was on disk. A3: a refusal that needed no
+    record is forgotten by a crash; then the record may say yes, too late for anybody to hear it."""
     decisions = dict(story.store.db.execute("SELECT pre_checkout_query_id, ok FROM decisions").fetchall())
     for checkout in story.checkouts:
         recorded = decisions.get(checkout.pre_checkout_query_id)
         if checkout.outcome == "accepted" and recorded != 1:
             yield f"accepted without a record: {checkout.pre_checkout_query_id}"
-        if checkout.outcome == "declined" and recorded == 1:
+        forgotten = story.lives > 1 and checkout.error_message == DECLINE_SENTENCES[DeclineReason.UNAVAILABLE]
+        if checkout.outcome == "declined" and recorded == 1 and not forgotten:
             yield f"declined against the record: {checkout.pre_checkout_query_id}"
 
 
@@ -80,6 +83,9 @@ def _settled(story: Story) -> Iterator[str]:
     overdue = story.store.reservations_due(story.clock.now() - 10_000)
     if overdue:
         yield f"{overdue} reservation(s) overdue after {TTL_SECONDS} s and quiet"
+    untold = len(story.store.notices(100))
+    if untold:
+        yield f"{untold} notice(s) were never told"
     waiting = len(story.world.queue)
     if waiting:
         yield f"{waiting} update(s) still wait at Telegram"

@@ -17,6 +17,7 @@ from apaycli.clock import ManualClock
 from apaycli.core.decide import Shop
 from apaycli.core.invoice import Ids
 from apaycli.core.model import Invoice, LabeledPrice, Product
+from apaycli.errors import LedgerUnavailable
 from apaycli.listen.events import Event
 from apaycli.listen.listener import Listener
 from apaycli.listen.setting import Setting, StockNews
@@ -48,12 +49,18 @@ class Story:
     points: list[str] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
     calm: bool = False
+    ledger_locked_until: float = 0.0
     restarted: bool = False
 
     @property
     def shop(self) -> Shop:
         product = Product("duck", "Duck", "Yellow", "INR", (LabeledPrice("Duck", 49900),), stock=self.stock)
-        return Shop("test", {"duck": product}, TTL_SECONDS)
+        return Shop("test", {"duck": product}, TTL_SECONDS, notify=True)
+
+    def refuse_while_locked(self) -> None:
+        """Another program has the ledger's lock, or the disk is full: before a transaction nothing is begun."""
+        if not self.calm and self.clock.monotonic() < self.ledger_locked_until:
+            raise LedgerUnavailable("database is locked")
 
 
 def new_story(seed: int) -> Story:
@@ -143,7 +150,7 @@ async def _meddle(story: Story) -> None:
     """What the world does to a shop: outages, redelivery, poison, stock edits, a clock set by hand."""
     while True:
         await asyncio.sleep(story.chance.uniform(1, 60))
-        match story.chance.randrange(7):
+        match story.chance.randrange(8):
             case 0:
                 kind = story.chance.choice(("500", "502-html", "429", "empty", "reset"))
                 after = story.chance.random() < 0.5 and kind != "429"
@@ -162,7 +169,9 @@ async def _meddle(story: Story) -> None:
                 story.clock.jump(story.chance.choice((-90.0, 90.0)))
             case 5:
                 story.world.buyers.start(1001)
-            case 6 if len(story.world.queue) == 0:
+            case 6:
+                story.ledger_locked_until = story.clock.monotonic() + story.chance.choice((1.0, 6.0, 40.0))
+            case 7 if len(story.world.queue) == 0:
                 story.restarted = True
                 story.world.buyers.restart_update_ids(story.chance.randint(1, 10**9))
 
@@ -190,8 +199,8 @@ async def _live_and_die(story: Story) -> None:
         sparing.cancel()
         story.points += process.points
         # A killed process is left where it stands: no `finally` of it runs, nothing of it is awaited.
-        if life.done() and life.exception():
-            raise life.exception()
+        if life.done() and (error := life.exception()) and not isinstance(error, LedgerUnavailable):
+            raise error  # a start that meets the lock ends with code 9, and the unit starts it again
         await asyncio.sleep(0 if story.calm else story.chance.choice((0.0, 0.5, 5.0, 60.0)))
 
 
@@ -212,9 +221,15 @@ async def _one_life(story: Story, process: Process) -> None:
     listener = Listener(
         AsyncBotApi(http),
         story.store,
-        SimulatedWriter(process, story.chance),
+        SimulatedWriter(process, story.chance, story.refuse_while_locked),
         story.shop,
-        Setting(50, story.world.test_provider_token, pid=story.lives, read_stock=_stock_reader(story)),
+        Setting(
+            50,
+            story.world.test_provider_token,
+            pid=story.lives,
+            read_stock=_stock_reader(story),
+            notify_chat=str(CHANNEL),
+        ),
         story.clock,
         story.events.append,
         new_ids,

@@ -96,7 +96,8 @@ class SimulatedHttp:
 class SimulatedWriter:
     """The ledger's thread, inline. A transaction is one step: killed before it or after it, never half."""
 
-    def __init__(self, process: Process, chance: random.Random) -> None:
+    def __init__(self, process: Process, chance: random.Random, refuse: Callable[[], None]) -> None:
+        self._refuse = refuse
         self._process = process
         self._chance = chance
         self._one_at_a_time = asyncio.Lock()
@@ -108,6 +109,7 @@ class SimulatedWriter:
     async def _run(self, function: Callable[[], T]) -> T:
         await asyncio.sleep(self._chance.choice((0.0, 0.001, 0.02, 0.3)))  # a cheap disk
         await self._process.point("before a transaction")
+        self._refuse()
         result = function()
         await self._process.point("after a commit")
         return result

@@ -45,4 +45,13 @@ def test_stories_are_worth_telling(many: list[Story]) -> None:
     outcomes = {checkout.outcome for story in many for checkout in story.checkouts}
     assert {"accepted", "declined", "timeout"} <= outcomes
     kinds = {type(event).__name__ for story in many for event in story.events}
-    assert {"Answered", "Paid", "PaymentRepeated", "Expired", "DeadLetter", "Trouble"} <= kinds
+    assert {
+        "Answered",
+        "Paid",
+        "PaymentRepeated",
+        "Expired",
+        "DeadLetter",
+        "Trouble",
+        "LedgerStopped",
+        "LedgerBack",
+    } <= kinds

@@ -14,6 +14,7 @@ CONTRACT = {  # product.md, section 10
     errors.AnotherListener: (7, "another_listener"),
     errors.NeedsConfirmation: (8, "needs_confirmation"),
     errors.LedgerError: (9, "ledger"),
+    errors.LedgerUnavailable: (9, "ledger"),
 }
 
 

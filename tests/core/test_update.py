@@ -88,6 +88,7 @@ def test_a_bad_update_is_unreadable_and_keeps_its_id(raw: bytes, update_id: int 
         (b'{"update_id":5,"message":[]}', "message is no object"),
         (raw_of(QUERY, id=None), "id is missing or no text"),
         (raw_of(QUERY, **{"from": {}}), "from has no usable id"),
+        (b'{"update_id":5,"inline_query":{"id":"9","from":{}}}', "from has no usable id"),
     ],
     ids=short,
 )
@@ -95,6 +96,14 @@ def test_the_reason_says_what_is_wrong(raw: bytes, reason: str) -> None:
     update = parse_update(raw)
     assert isinstance(update, Unreadable)
     assert update.reason == reason
+
+
+def test_of_a_query_without_a_buyer_at_least_the_id_is_known() -> None:
+    update = parse_update(raw_of(QUERY, **{"from": {"id": "1001"}}))
+    assert isinstance(update, Unreadable)
+    assert update.pre_checkout_query_id
+    assert isinstance(broken := parse_update(raw_of(QUERY, id=7)), Unreadable)
+    assert broken.pre_checkout_query_id is None
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,34 @@ def test_a_payment_with_an_odd_amount_is_recorded_and_flagged(shop: Rig, amount:
         "odd", None, "amount_mismatch",
     )  # fmt: skip
     assert shop.rows("SELECT raw FROM evidence")[0][0].startswith(b'{"update_id":')
+
+
+def test_a_query_whose_buyer_cannot_be_read_is_kept_raw_and_declined(rig: Rig) -> None:
+    """Somebody waits at the other end, whoever it is."""
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        rig.world.buyers.inject(b'{"update_id":@UPDATE_ID@,\n"pre_checkout_query":{"id":"77","from":{}}}')
+        await rig.quiet()
+
+    rig.listen(story)
+    (asked,) = rig.http.asked("answerPreCheckoutQuery")
+    assert (asked.params["pre_checkout_query_id"], asked.params["ok"]) == ("77", False)
+    assert [event.reason for event in rig.happened(events.DeadLetter)] == ["from has no usable id"]
+    assert rig.rows("SELECT * FROM decisions") == []
+
+
+def test_a_payment_whose_invoice_row_is_damaged_is_a_receipt_all_the_same(rig: Rig) -> None:
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        checkout = await rig.press()
+        await rig.quiet()
+        rig.store.db.execute("UPDATE invoices SET prices = '[['")
+        rig.world.buyers.pay(checkout.checkout_id)
+        await rig.quiet()
+
+    rig.listen(story)
+    (receipt,) = rig.receipts()
+    assert (receipt.flag, receipt.total_amount) == ("unmatched", 50_000)
+    assert rig.happened(events.DeadLetter) == []

@@ -27,3 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Longer campaigns are the same tests with larger numbers."""
     parser.addoption("--seeds", type=int, default=500, help="how many stories the simulation plays")
     parser.addoption("--seed", type=int, default=None, help="play this one story only")
+    parser.addoption("--kills", type=int, default=1_000, help="how often tests/crash ends the program with kill -9")
+    parser.addoption("--images", type=int, default=2_000, help="how many power cuts tests/powercut plays")
+    parser.addoption("--fuzzed-updates", type=int, default=100_000, help="how many spoiled updates tests/fuzz sends")

@@ -23,6 +23,7 @@ from apaycli.core.model import (
     ReceiptRow,
     Reservation,
 )
+from apaycli.store.values import DeadLetter, EvidencedReceipt, KeptBytes, Problem
 
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind, HookState
@@ -119,7 +120,7 @@ class LedgerCounts:
     receipts_flagged: int
     reservations_pending: int
     units_held: int
-    dead_letters: int
+    dead_letters: int  # open ones, here and below
     dead_letters_with_payment: int
     conflicts: int
     hooks_failed: int
@@ -182,6 +183,12 @@ class Transaction(Protocol):
         self, update_id: int | None, reason: str, mentions_payment: bool, raw: bytes, now: int
     ) -> bool:
         """Keep unreadable bytes. False if the very same are there already."""
+        ...
+
+    def dead_letter(self, dead_letter_id: int) -> tuple[DeadLetter, bytes] | None: ...
+
+    def end_dead_letter(self, dead_letter_id: int, state: Literal["replayed", "discarded"], now: int) -> bool:
+        """End an open letter; its bytes stay. False: it is not there, or has ended before."""
         ...
 
     def record_answers(self, results: Sequence[AnswerResult]) -> None: ...
@@ -297,7 +304,35 @@ class Store(Protocol):
         ...
 
     def integrity_problems(self) -> list[str]:
-        """What the storage and the sums of the ledger say against themselves; empty is good."""
+        """What the storage and the sums of the ledger say against themselves; empty is good. A quick look."""
         ...
+
+    def dead_letters(self, *, ended: bool = False) -> list[DeadLetter]:
+        """Those that mention a payment first, then the newest; at most 1000. `ended`: the others, too."""
+        ...
+
+    def open_dead_letters(self) -> list[int]:
+        """Their ids, oldest first."""
+        ...
+
+    def dead_letter(self, dead_letter_id: int) -> tuple[DeadLetter, bytes] | None: ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Inside, the four that follow see one moment, whoever writes meanwhile."""
+        ...
+
+    def file_problems(self) -> Iterator[Problem]:
+        """The storage itself: pages, indexes, constraints, tables, references."""
+        ...
+
+    def sum_problems(self) -> Iterator[Problem]:
+        """Whatever stands in two places and differs, and states that do not fit each other."""
+        ...
+
+    def evidenced_receipts(self) -> Iterator[EvidencedReceipt]:
+        """All receipts in the order of their numbers, one at a time."""
+        ...
+
+    def kept_bytes(self) -> Iterator[KeptBytes]: ...
 
     def close(self) -> None: ...

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from apaycli.core.hooks import HookKind, HookState
 from apaycli.core.model import ReceiptRow
 from apaycli.store.protocol import DueHook
-from apaycli.store.sqlite_reading import RECEIPT_COLUMNS
+from apaycli.store.sqlite_rows import RECEIPT_COLUMNS
 
 
 class HookVerbs:

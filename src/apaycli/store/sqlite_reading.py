@@ -1,6 +1,7 @@
 """What can be asked of the ledger without changing it.
 
-Knows every table; never judges what it finds, save for the sums that must add up (`integrity_problems`).
+Knows every table; never judges what it finds, save for the sums that must add up (`integrity_problems`, the
+quick look; `sqlite_audit` reads everything).
 """
 
 import sqlite3
@@ -9,55 +10,13 @@ from collections.abc import Iterator
 from apaycli.core.hooks import HookState
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
 from apaycli.store.protocol import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
+from apaycli.store.sqlite_audit import AuditVerbs
 from apaycli.store.sqlite_errors import reading, translated
-from apaycli.store.sqlite_rows import decision_of, one_row
-
-RECEIPT_COLUMNS = ", ".join(
-    {
-        "order_name": "name",
-        "order_phone": "phone_number",
-        "order_email": "email",
-        "order_address": "shipping_address",
-    }.get(column, column)
-    for column in ReceiptRow._fields
-)
+from apaycli.store.sqlite_letters import LetterReading
+from apaycli.store.sqlite_rows import RECEIPT_COLUMNS, decision_of, one_row
+from apaycli.store.sqlite_sums import SUMS
 
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
-
-# Each query returns rows only where the ledger contradicts itself; the text says what they mean.
-_SUMS: tuple[tuple[str, str], ...] = (
-    (
-        "units sold of a SKU differ from its receipts",
-        "SELECT mode, sku, sold, (SELECT coalesce(sum(booked_units), 0) FROM receipts r"
-        " WHERE r.mode = s.mode AND r.sku = s.sku) AS counted FROM stock s WHERE sold <> counted",
-    ),
-    (
-        "units held of a SKU differ from its pending reservations",
-        "SELECT mode, sku, held, (SELECT coalesce(sum(quantity), 0) FROM reservations r"
-        " WHERE r.mode = s.mode AND r.sku = s.sku AND state = 'pending') AS counted FROM stock s WHERE held <> counted",
-    ),
-    (
-        "the units of a SKU are not counted at all",
-        "SELECT mode, sku FROM receipts WHERE booked_units > 0 AND sku IS NOT NULL"
-        " UNION SELECT mode, sku FROM reservations WHERE state = 'pending' AND sku IS NOT NULL"
-        " EXCEPT SELECT mode, sku FROM stock",
-    ),
-    (
-        "paid uses of an invoice differ from its receipts",
-        "SELECT invoice_id, uses_paid, (SELECT coalesce(sum(booked_uses), 0) FROM receipts r"
-        " WHERE r.invoice_id = i.invoice_id) AS counted FROM invoices i WHERE uses_paid <> counted",
-    ),
-    (
-        "held uses of an invoice differ from its pending reservations",
-        "SELECT invoice_id, uses_held, (SELECT count(*) FROM reservations r WHERE r.invoice_id = i.invoice_id"
-        " AND state = 'pending') AS counted FROM invoices i WHERE uses_held <> counted",
-    ),
-    (
-        "a posted reservation has no receipt",
-        "SELECT reservation_id FROM reservations WHERE state = 'posted'"
-        " AND reservation_id NOT IN (SELECT reservation_id FROM receipts WHERE reservation_id IS NOT NULL)",
-    ),
-)
 
 
 def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int]]:
@@ -66,7 +25,7 @@ def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int
     return {sku: (sold, held) for sku, sold, held in rows}
 
 
-class ReadingVerbs:
+class ReadingVerbs(AuditVerbs, LetterReading):
     """Part of `SqliteStore`."""
 
     db: sqlite3.Connection
@@ -159,8 +118,10 @@ class ReadingVerbs:
                 "SELECT count(*) FROM reservations WHERE mode = ? AND state = 'pending'", mode
             ),
             units_held=self._number("SELECT coalesce(sum(held), 0) FROM stock WHERE mode = ?", mode),
-            dead_letters=self._number("SELECT count(*) FROM dead_letters"),
-            dead_letters_with_payment=self._number("SELECT count(*) FROM dead_letters WHERE mentions_payment = 1"),
+            dead_letters=self._number("SELECT count(*) FROM dead_letters WHERE state = 'open'"),
+            dead_letters_with_payment=self._number(
+                "SELECT count(*) FROM dead_letters WHERE state = 'open' AND mentions_payment = 1"
+            ),
             conflicts=self._number(
                 f"SELECT count(*) FROM evidence WHERE kind = 'conflict' AND received_at > {_ACKNOWLEDGED_AT}"  # noqa: S608
             ),
@@ -192,7 +153,7 @@ class ReadingVerbs:
         problems = [text for (text,) in self.db.execute("PRAGMA quick_check") if text != "ok"]
         if self.db.execute("PRAGMA foreign_key_check").fetchone():
             problems.append("a row refers to one that is missing")
-        for meaning, sql in _SUMS:
+        for _, meaning, sql in SUMS:
             rows = self.db.execute(sql).fetchmany(3)
             if rows:
                 problems.append(f"{meaning}: {', '.join(map(str, rows))}")

@@ -1,24 +1,21 @@
-"""Verbs for money that arrived, and for updates that could not be read.
+"""Verbs for money that arrived.
 
-Knows the tables receipts, order_info, evidence, dead_letters. Never decides a flag; unique keys, not code,
-say which payment was first.
+Knows the tables receipts, order_info, evidence; dead letters stand in `sqlite_letters`. Never decides a flag;
+unique keys, not code, say which payment was first.
 """
 
-import hashlib
 import sqlite3
 
 from apaycli.core.incoming import SuccessfulPayment
 from apaycli.core.model import Booking, PaymentFacts, Receipt
+from apaycli.store.digests import DIGESTED_COLUMNS, digest_of, row_digest
 from apaycli.store.protocol import Repeat
 from apaycli.store.sqlite_checkout import CheckoutVerbs
+from apaycli.store.sqlite_letters import LetterVerbs
 from apaycli.store.sqlite_rows import invoice_of, one_row
 
 
-def digest_of(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
-
-
-class ReceiptVerbs(CheckoutVerbs):
+class ReceiptVerbs(CheckoutVerbs, LetterVerbs):
     """Part of `SqliteTransaction`."""
 
     def repeat_of_payment(self, payment: SuccessfulPayment) -> Repeat:
@@ -57,39 +54,9 @@ class ReceiptVerbs(CheckoutVerbs):
 
     def record_receipt(self, receipt: Receipt, update_id: int, raw: bytes, now: int) -> int:
         booked = self._book(receipt, now)
-        cursor = self.db.execute(
-            "INSERT INTO receipts (telegram_payment_charge_id, provider_payment_charge_id, mode, flag, invoice_id,"
-            " reservation_id, invoice_payload, sku, title, quantity, booked_units, booked_uses, currency,"
-            " total_amount, tip_amount, shipping_option_id, buyer_id, buyer_username, buyer_name, paid_at,"
-            " recorded_at, update_id, source, digest, refund_state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'polling', ?, ?)",
-            (
-                receipt.telegram_payment_charge_id,
-                receipt.provider_payment_charge_id,
-                receipt.mode,
-                receipt.flag,
-                receipt.invoice_id,
-                receipt.reservation_id,
-                receipt.invoice_payload,
-                receipt.sku,
-                receipt.title,
-                receipt.quantity,
-                receipt.quantity if booked else 0,
-                int(booked),
-                receipt.currency,
-                receipt.total_amount,
-                receipt.tip_amount,
-                receipt.shipping_option_id,
-                receipt.buyer.user_id if receipt.buyer else None,
-                receipt.buyer.username if receipt.buyer else None,
-                receipt.buyer.name if receipt.buyer else None,
-                receipt.paid_at,
-                now,
-                update_id,
-                digest_of(raw),
-                "due" if receipt.refund_due else None,
-            ),
-        )
+        row = _row_of(receipt, booked, update_id, digest_of(raw), now)
+        columns, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
+        cursor = self.db.execute(f"INSERT INTO receipts ({columns}) VALUES ({marks})", row)  # noqa: S608
         receipt_id = cursor.lastrowid
         if receipt_id is None:
             raise sqlite3.IntegrityError("a receipt was recorded without an id")
@@ -136,12 +103,35 @@ class ReceiptVerbs(CheckoutVerbs):
     def record_refund(self, telegram_payment_charge_id: str, update_id: int, raw: bytes, now: int) -> None:
         self._record_evidence("refund", telegram_payment_charge_id, update_id, raw, now)
 
-    def record_dead_letter(
-        self, update_id: int | None, reason: str, mentions_payment: bool, raw: bytes, now: int
-    ) -> bool:
-        cursor = self.db.execute(
-            "INSERT INTO dead_letters (update_id, reason, mentions_payment, digest, raw, received_at)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (update_id, reason, int(mentions_payment), digest_of(raw), raw, now),
-        )
-        return cursor.rowcount == 1
+
+def _row_of(receipt: Receipt, booked: bool, update_id: int, digest: str, now: int) -> dict[str, str | int | None]:
+    """The columns of `receipts` that are known when it is recorded."""
+    row: dict[str, str | int | None] = {
+        "telegram_payment_charge_id": receipt.telegram_payment_charge_id,
+        "provider_payment_charge_id": receipt.provider_payment_charge_id,
+        "mode": receipt.mode,
+        "flag": receipt.flag,
+        "invoice_id": receipt.invoice_id,
+        "reservation_id": receipt.reservation_id,
+        "invoice_payload": receipt.invoice_payload,
+        "sku": receipt.sku,
+        "title": receipt.title,
+        "quantity": receipt.quantity,
+        "booked_units": receipt.quantity if booked else 0,
+        "booked_uses": int(booked),
+        "currency": receipt.currency,
+        "total_amount": receipt.total_amount,
+        "tip_amount": receipt.tip_amount,
+        "shipping_amount": 0,
+        "shipping_option_id": receipt.shipping_option_id,
+        "buyer_id": receipt.buyer.user_id if receipt.buyer else None,
+        "buyer_username": receipt.buyer.username if receipt.buyer else None,
+        "buyer_name": receipt.buyer.name if receipt.buyer else None,
+        "paid_at": receipt.paid_at,
+        "recorded_at": now,
+        "update_id": update_id,
+        "source": "polling",
+        "digest": digest,
+        "refund_state": "due" if receipt.refund_due else None,
+    }
+    return row | {"row_digest": row_digest([row[column] for column in DIGESTED_COLUMNS])}

@@ -1,6 +1,6 @@
 """Rows of SQLite → frozen values.
 
-Knows the columns of invoices and decisions; never why somebody asks.
+Knows the columns of invoices, decisions and receipts; never why somebody asks.
 """
 
 import json
@@ -8,7 +8,18 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, Tips
+from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, ReceiptRow, Tips
+
+# The columns of a ReceiptRow, in its order, from receipts and order_info.
+RECEIPT_COLUMNS = ", ".join(
+    {
+        "order_name": "name",
+        "order_phone": "phone_number",
+        "order_email": "email",
+        "order_address": "shipping_address",
+    }.get(column, column)
+    for column in ReceiptRow._fields
+)
 
 
 def invoice_of(row: sqlite3.Row | None) -> Invoice | None:

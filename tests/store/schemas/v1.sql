@@ -125,8 +125,9 @@ CREATE TABLE receipts (
     update_id INTEGER NOT NULL,
     source TEXT NOT NULL CHECK (source IN ('polling', 'webhook')),
     digest TEXT NOT NULL,                       -- SHA-256 of the received bytes
+    row_digest TEXT NOT NULL,                   -- SHA-256 of the columns that never change: store/digests.py
     refund_state TEXT CHECK (refund_state IN ('due', 'done')),
-    dispute_state TEXT,
+    dispute_state TEXT CHECK (dispute_state <> ''),
     hook_state TEXT
 ) STRICT;
 CREATE INDEX receipts_paid ON receipts (paid_at, receipt_id);
@@ -170,7 +171,7 @@ CREATE TABLE hooks (
 ) STRICT;
 CREATE INDEX hooks_due ON hooks (due_at) WHERE state = 'pending';
 
--- Updates that could not be read, kept as they came.
+-- Updates that could not be read or recorded, kept as they came. open -> replayed or discarded, once.
 CREATE TABLE dead_letters (
     dead_letter_id INTEGER PRIMARY KEY,
     update_id INTEGER,
@@ -178,7 +179,10 @@ CREATE TABLE dead_letters (
     mentions_payment INTEGER NOT NULL CHECK (mentions_payment IN (0, 1)),
     digest TEXT NOT NULL UNIQUE,
     raw BLOB NOT NULL,
-    received_at INTEGER NOT NULL
+    received_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'replayed', 'discarded')),
+    ended_at INTEGER,
+    CHECK ((state = 'open') = (ended_at IS NULL))
 ) STRICT;
 
 -- The listener's sign of life: one row a run.

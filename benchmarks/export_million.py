@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from apaycli.store.digests import DIGESTED_COLUMNS, row_digest
 from apaycli.store.sqlite import open_sqlite
 
 APAY = str(Path(sys.executable).with_name("apay"))
@@ -56,12 +57,14 @@ def fill(ledger: Path, count: int) -> None:
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
             " INSERT INTO receipts (telegram_payment_charge_id, provider_payment_charge_id, mode, invoice_payload, sku,"
             " title, quantity, booked_units, booked_uses, currency, total_amount, tip_amount, buyer_id, buyer_username,"
-            " buyer_name, paid_at, recorded_at, update_id, source, digest)"
+            " buyer_name, paid_at, recorded_at, update_id, source, digest, row_digest)"
             " SELECT 'charge-' || i, printf('%016x', i), 'test', 'payload-' || i, 'duck', 'Rubber duck', 1, 1, 1,"
             " 'INR', 49900, 0, 1000 + i, 'buyer' || i, 'Rahim Uddin ' || i, 1767261600000 + i * 1000,"
-            " 1767261600000 + i * 1000, i, 'polling', printf('%064x', i) FROM n",
+            " 1767261600000 + i * 1000, i, 'polling', printf('%064x', i), '' FROM n",
             (count,),
         )
+        tx.db.create_function("row_digest", -1, lambda *values: row_digest(values), deterministic=True)
+        tx.db.execute(f"UPDATE receipts SET row_digest = row_digest({', '.join(DIGESTED_COLUMNS)})")
     store.close()
 
 

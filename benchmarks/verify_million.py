@@ -16,15 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from export_million import APAY, MEASURE
-
-from apaycli.core.decide import decide_payment
 from apaycli.core.decide import Shop as Rules
+from apaycli.core.decide import decide_payment
 from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
 from apaycli.core.model import Decision, Invoice, LabeledPrice, Product, Reserve, User
 from apaycli.core.update import parse_update
 from apaycli.store.sqlite import open_sqlite
 from apaycli.store.sqlite_transaction import SqliteTransaction
+from export_million import APAY, MEASURE
 
 PRICES = (LabeledPrice("Duck", 49900),)
 RULES = Rules("test", {"duck": Product("duck", "Rubber duck", "Yellow, 8 cm.", "INR", PRICES)}, 1800)

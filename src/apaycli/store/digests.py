@@ -39,5 +39,8 @@ def digest_of(raw: bytes) -> str:
 
 
 def row_digest(values: Sequence[str | int | None]) -> str:
-    """SHA-256 of the values of DIGESTED_COLUMNS, in that order, as one JSON array in ASCII without spaces."""
-    return digest_of(json.dumps(values, separators=(",", ":")).encode("ascii"))
+    """SHA-256 of the values of DIGESTED_COLUMNS, in that order, as one JSON array in ASCII without spaces.
+
+    `default`: damage can turn a text into bytes. That has a digest, too: another one.
+    """
+    return digest_of(json.dumps(values, separators=(",", ":"), default=repr).encode("ascii"))

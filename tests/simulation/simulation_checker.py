@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from simulation_story import TTL_SECONDS, Story
 
 from apaycli.books.export import COLUMNS, render_export
+from apaycli.checks.verify import verify
 from apaycli.core.model import DeclineReason, ReceiptFilter, ReceiptRow
 from apaycli.core.wording import DECLINE_SENTENCES
 
@@ -23,6 +24,7 @@ def violations(story: Story) -> Iterator[str]:
     yield from _settled(story)
     yield from _sums(story, receipts)
     yield from story.store.integrity_problems()
+    yield from (f"{problem.check}: {problem.what}" for problem in verify(story.store).problems)
 
 
 def _exactly_once(story: Story, receipts: list[ReceiptRow]) -> Iterator[str]:

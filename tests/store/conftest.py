@@ -3,5 +3,11 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "contract", "contract_books", "contract_checkout", "contract_ledger", "contract_machine", "contract_receipts"
+    "contract",
+    "contract_audit",
+    "contract_books",
+    "contract_checkout",
+    "contract_ledger",
+    "contract_machine",
+    "contract_receipts",
 )

@@ -4,11 +4,12 @@ A storage's test file subclasses `StoreContract` and says how an empty ledger is
 read; see `contract_ledger.py`.
 """
 
+from contract_audit import AuditContract
 from contract_books import BooksContract
 from contract_checkout import CheckoutContract
 from contract_machine import OversellContract
 from contract_receipts import ReceiptContract
 
 
-class StoreContract(CheckoutContract, ReceiptContract, BooksContract, OversellContract):
+class StoreContract(CheckoutContract, ReceiptContract, BooksContract, AuditContract, OversellContract):
     """Every promise of the ledger, whatever it is kept in."""

@@ -12,6 +12,7 @@ import pytest
 from apaycli import errors
 from apaycli.checks.items import ATTESTABLE, CHECKS
 from apaycli.checks.status import ALARMS
+from apaycli.checks.verify import CHECKS as VERIFY_CHECKS
 from apaycli.cli.app import COMMANDS
 from apaycli.cli.listen_output import _EVENT_NAMES
 from apaycli.config import KEYS, load_config
@@ -52,6 +53,10 @@ def test_each_check_has_its_paragraph_in_order() -> None:
     headings = re.findall(r"^### (\S+)$", doc("check-live.md"), re.MULTILINE)
     assert headings == [name for name, _ in CHECKS]
     assert set(ATTESTABLE) <= set(headings)
+
+
+def test_the_ledger_page_has_each_check_of_verify_in_order() -> None:
+    assert re.findall(r"^### (\S+)$", doc("ledger.md"), re.MULTILINE) == list(VERIFY_CHECKS)
 
 
 def test_json_page_has_every_event() -> None:
@@ -103,7 +108,13 @@ def commands_in(text: str) -> list[list[str]]:
     return [shlex.split(line.partition("  #")[0]) for line in found]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/first-invoice.md", "docs/stock-file.md", "docs/check-live.md"])
+PAGES_WITH_COMMANDS = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("first-invoice", "stock-file", "check-live", "ledger")),
+)
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS)
 def test_commands_in_the_docs_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for words in commands_in(text):

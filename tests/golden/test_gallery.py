@@ -12,6 +12,7 @@ from apaycli.core.model import Flag
 from apaycli.listen.lock import listener_lock
 from ledger_rows import receipt
 from shop import CHANNEL, GROUP, NOBODY, RAHIM, STOCK, SUPERGROUP, Shop
+from sold_ledger import BROKEN, payment, query, sell_a_day
 
 HERE = Path(__file__).parent
 ACCEPT = bool(os.environ.get("APAY_ACCEPT_GOLDEN"))
@@ -73,6 +74,27 @@ def sold(shop: Shop) -> None:
             )
             tx.record_receipt(receipt(3, currency="BHD", total_amount=1005, title="=1+1"), 3, b"{}", shop.clock.now())
         store.db.execute("INSERT INTO stock VALUES ('test', 'rubber-duck', 2, 3)")
+
+
+def a_day(shop: Shop) -> None:
+    """A consistent ledger with two open dead letters."""
+    with shop.store() as store:
+        sell_a_day(store)
+
+
+def tampered(shop: Shop) -> None:
+    a_day(shop)
+    with shop.store() as store:
+        store.db.execute("UPDATE receipts SET total_amount = 39900, buyer_name = 'Asha' WHERE receipt_id = 2")
+        store.db.execute("UPDATE stock SET sold = sold + 1")
+
+
+def letters(shop: Shop) -> None:
+    """What cannot be read, a payment and a query that can be read by now."""
+    with shop.store() as store, store.transaction() as tx:
+        raws = (BROKEN, payment(3, "nobody's", 1), query(4, "nobody's", 1), b"\x1b[2J\xff")
+        for number, raw in enumerate(raws, 1):
+            tx.record_dead_letter(number, "no JSON", b"successful_payment" in raw, raw, shop.clock.now())
 
 
 MISTAKES = """\
@@ -137,6 +159,12 @@ ERRORS = (
     Case("file-is-there", ("export", "stock.toml"), sold),
     Case("unknown-column", ("export", "--columns", "amonut"), sold),
     Case("no-such-day", ("export", "--since", "2026-02-30"), sold),
+    Case("verify-wrong", ("verify",), tampered),
+    Case("verify-wrong-json", ("verify", "--json"), tampered),
+    Case("deadletters-replay", ("deadletters", "replay", "--all"), letters),
+    Case("deadletters-replay-json", ("deadletters", "replay", "1", "2", "--json"), letters),
+    Case("deadletters-unknown", ("deadletters", "show", "9"), letters),
+    Case("deadletters-discard-payment", ("deadletters", "discard", "1"), letters),
     Case("a-bug", (*DUCK, RAHIM), bug),
 )  # fmt: skip
 OUTPUTS = (
@@ -165,6 +193,13 @@ OUTPUTS = (
     Case("export-personal", ("export", "--personal", "--columns", "receipt_id,order_name,order_phone"), sold),
     Case("check-live", ("check-live", "--only", "two-step", "--only", "terms", "--only", "bot", "--only", "webhook")),
     Case("check-live-terminal", ("check-live", "--color", "never", "--only", "terms", "--only", "bot"), terminal=True),
+    Case("verify", ("verify",), a_day),
+    Case("verify-json", ("verify", "--json"), a_day),
+    Case("deadletters-list", ("deadletters", "list"), letters),
+    Case("deadletters-list-terminal", ("deadletters", "list", "--color", "never"), letters, terminal=True),
+    Case("deadletters-list-json", ("deadletters", "list", "--json"), letters),
+    Case("deadletters-show", ("deadletters", "show", "4"), letters),
+    Case("deadletters-discard", ("deadletters", "discard", "1", "4", "--yes"), letters),
     Case("check-live-json", ("check-live", "--json", "--only", "provider-token", "--only", "bot")),
 )  # fmt: skip
 

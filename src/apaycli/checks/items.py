@@ -203,14 +203,14 @@ def check_ledger(facts: LiveFacts) -> Finding:
             "give each bot its own config and ledger",
         )
     if facts.ledger.problems:
-        return Finding("fail", "; ".join(facts.ledger.problems), "stop the listener and restore a backup")
+        return Finding("fail", "; ".join(facts.ledger.problems), "apay verify; docs/ledger.md says what to do")
     counts = facts.ledger.counts
     if counts is None:
         return Finding("manual", "not looked at", "apay check-live --only ledger")
     letters, conflicts, receipts = counts.dead_letters_with_payment, counts.conflicts, counts.receipts
     if letters or conflicts:
         return Finding("fail", f"{letters} unreadable update(s) mention a payment, {conflicts} payment(s) contradict",
-                       "look at them before going live")  # fmt: skip
+                       "apay deadletters list" if letters else "look at them before going live")  # fmt: skip
     if facts.ledger.sqlite_version < _WAL_RESET_FIXED:
         version = ".".join(map(str, facts.ledger.sqlite_version))
         return Finding("pass", f"intact, sums agree, {receipts} receipt(s); SQLite {version}, one writer")

@@ -110,6 +110,13 @@ def test_what_the_ledger_will_not_take_stays_open_and_leaves_nothing(store: Sqli
     assert state_of(store) == "open"
 
 
+def test_money_whose_invoice_is_damaged_is_recorded_without_it(store: SqliteStore) -> None:
+    store.db.execute("UPDATE invoices SET prices = 'x'")
+    assert replay(store, payment(3, "payload-1", 1)).what == "receipt 1 recorded, flagged unmatched"
+    store.db.execute("""UPDATE invoices SET prices = '[["Duck", 49900]]'""")
+    assert state_of(store) == "replayed"
+
+
 @pytest.mark.parametrize("raw", [COMMAND, INLINE, SHIPPING, b'{"update_id":9,"poll":{}}', b'{"update_id":9}'])
 def test_who_asked_something_has_gone(store: SqliteStore, raw: bytes) -> None:
     replayed = replay(store, raw)

@@ -3,8 +3,8 @@
     python benchmarks/sustained_load.py [--seconds N] [--backlog N] [--receipts N]
 
 `apay listen` runs as a process of its own against the sandbox on loopback, durable (WAL, synchronous=FULL). Every reply
-of the sandbox comes 50 ms late: the round trip to Telegram, and what the times below are multiples of. A time is from the
-press on Pay to the answer's arrival: the query waits for the poll's round trip first.
+of the sandbox comes 50 ms late: the round trip to Telegram, and what the times below are multiples of. A time is from
+the press on Pay to the answer's arrival: the query waits for the poll's round trip first.
 
 1. 100 pre-checkout queries and 100 payments a second. Goals: p99 under 1 s, none over 8 s, memory under 150 MiB.
 2. Payments that waited while nobody listened. Goal: 10,000 on disk within 60 s of the start.

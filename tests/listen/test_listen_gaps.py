@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from rig import Rig
 
 from apaycli.listen import events
@@ -38,24 +39,30 @@ def test_less_than_a_day_is_none(rig: Rig) -> None:
     assert rig.store.gaps() == []
 
 
-def test_a_partition_of_25_hours_is_a_gap_too(rig: Rig) -> None:
+@pytest.fixture
+def kept_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of back-off, twice a second, takes a minute to play; an hour says the same."""
+    monkeypatch.setattr("apaycli.listen.upkeep.KEPT_MILLISECONDS", 3_600_000)
+
+
+def test_a_partition_that_outlasts_telegrams_memory_is_a_gap_too(rig: Rig, kept_an_hour: None) -> None:
     async def story(_listener: Listener) -> None:
         await rig.quiet()
-        rig.http.refused_until = rig.clock.monotonic() + 25 * 3600
-        await asyncio.sleep(25 * 3600 + 120)
+        rig.http.refused_until = rig.clock.monotonic() + 3700
+        await asyncio.sleep(3800)
 
     rig.listen(story)
     (found,) = rig.happened(events.GapFound)
     assert len(rig.store.gaps()) == 1
-    assert found.until_at - found.from_at > DAY * 1000
+    assert found.until_at - found.from_at > 3_600_000
 
 
-def test_a_start_that_cannot_reach_telegram_for_a_day_is_a_gap(rig: Rig) -> None:
-    away(rig, 3600)
-    rig.http.refused_until = rig.clock.monotonic() + 24 * 3600
+def test_a_start_that_cannot_reach_telegram_for_so_long_is_a_gap(rig: Rig, kept_an_hour: None) -> None:
+    away(rig, 1800)
+    rig.http.refused_until = rig.clock.monotonic() + 2400
 
     async def story(_listener: Listener) -> None:
-        await rig.until(lambda: rig.happened(events.GapFound), 25 * 3600)
+        await rig.until(lambda: rig.happened(events.GapFound), 3600)
 
     rig.listen(story, ready=False)
     assert len(rig.store.gaps()) == 1

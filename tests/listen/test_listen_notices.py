@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 
+import pytest
 from rig import ASHA, RAHIM, Rig
 
 from apaycli.core.notices import MESSAGE_UNITS_MAX
@@ -91,12 +92,15 @@ def test_a_chat_that_refuses_is_said_and_tried_ever_less_often(rig: Rig) -> None
     assert len(rig.store.notices(9)) == 1
 
 
-def test_what_nobody_took_for_a_day_is_dropped_and_the_receipt_stays(rig: Rig) -> None:
+def test_what_nobody_took_for_too_long_is_dropped_and_the_receipt_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apaycli.listen.notices.KEPT_MILLISECONDS", 1_800_000)
     selling(rig)
 
     async def story(_listener: Listener) -> None:
         await rig.buy()
-        await asyncio.sleep(25 * 3600)
+        await asyncio.sleep(3600)
 
     rig.listen(story, notify_chat="555")
     assert rig.store.notices(9) == []

@@ -25,8 +25,8 @@ MUTANTS = (
     Mutant(
         "confirm before the batch is on disk",
         "listen/listener.py",
-        "                    await to_its_end(self._take_group(processor, sender, upkeep, group, arrived))\n",
-        "                    asyncio.ensure_future(self._take_group(processor, sender, upkeep, group, arrived))\n",
+        "                await to_its_end(self._take_group(processor, sender, upkeep, group, arrived))\n",
+        "                asyncio.ensure_future(self._take_group(processor, sender, upkeep, group, arrived))\n",
     ),
     Mutant(
         "answer before the commit",
@@ -178,5 +178,32 @@ MUTANTS = (
         '        self._emit(events.Ready(self._clock.now(), ""))\n'
         "        processor.bot_username = await self._connect(poller)\n        ready = True\n",
         LISTEN,
+    ),
+    Mutant(
+        "confirm although the ledger was locked",
+        "listen/listener.py",
+        "                if await self._take_batch(processor, sender, upkeep, batch):\n",
+        "                if await self._take_batch(processor, sender, upkeep, batch) or True:\n",
+    ),
+    Mutant(
+        "decide again what was declined without a record",
+        "listen/processor.py",
+        "        if declined:\n",
+        "        if False:\n",
+        LISTEN,
+    ),
+    Mutant(
+        "forget how answers went while the disk was full",
+        "listen/upkeep.py",
+        "            self._results = results + self._results\n",
+        "",
+        LISTEN,
+    ),
+    Mutant(
+        "wait for a lock each time",
+        "store/sqlite.py",
+        "            self._wait_for_locks(_BUSY_AGAIN_MILLISECONDS)\n",
+        "",
+        STORE,
     ),
 )

@@ -38,6 +38,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TOKEN_BYTES_MAX = 4096
 _HOOK_SECRET_LENGTH_MIN = 16
+_UNKNOWN_TOLD_MAX = 20  # each with the nearest known one, which takes a moment to find
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +245,11 @@ def _flatten(
             wordings = _decline_wordings(content, path, problems)
         else:
             written |= {f"{section}.{key}": value for key, value in content.items()}
-    for name in [name for name in written if name not in known]:
-        warnings.append(f"{path}: {name} is not known{nearest(name, known)}")
+    unknown = [name for name in written if name not in known]
+    warnings += [f"{path}: {name} is not known{nearest(name, known)}" for name in unknown[:_UNKNOWN_TOLD_MAX]]
+    if len(unknown) > _UNKNOWN_TOLD_MAX:
+        warnings.append(f"{path}: {len(unknown) - _UNKNOWN_TOLD_MAX} more keys are not known")
+    for name in unknown:
         del written[name]
     for name in [name for name in written if name in LATER_KEYS]:
         warnings.append(f"{path}: {name} is not used by this version of apay")

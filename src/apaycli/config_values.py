@@ -42,7 +42,15 @@ def parse_path(value: Any, folder: Path) -> Path:
     text = parse_text(value, folder)
     if "\x00" in text:
         raise BadValue("is no path")
-    return folder / Path(text).expanduser()
+    return _absolute(text, folder)
+
+
+def _absolute(text: str, folder: Path) -> Path:
+    """`~` is the home of whoever runs this; another user's may not exist."""
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError:
+        raise BadValue(f"names the home of a user who is not here: {text[:80]}") from None
 
 
 def parse_duration(value: Any) -> int:
@@ -98,14 +106,21 @@ def parse_command(value: Any, folder: Path) -> tuple[str, ...]:
         raise BadValue('must be a list: ["./program", "argument"]; there is no shell')
     if any("\x00" in word for word in value):
         raise BadValue("contains a zero byte")
-    program = folder / Path(value[0]).expanduser()
-    if program.is_dir() or not program.is_file():
+    program = _absolute(value[0], folder)
+    if not _is_file(program):
         raise BadValue(f"names {program}, which is no file")
     if os.name == "posix" and program.stat().st_mode & 0o002:
         raise BadValue(f"names {program}, which everybody can change; run: chmod o-w '{program}'")
     if not os.access(program, os.X_OK):
         raise BadValue(f"names {program}, which cannot be run; run: chmod +x '{program}'")
     return (str(program), *value[1:])
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def parse_hook_url(value: Any, folder: Path) -> str:

@@ -277,6 +277,11 @@ def run_tests(arguments):  # type: (list[str]) -> int
     return run(["pytest", "-n", "0" if "--pdb" in arguments else TEST_WORKERS] + found)
 
 
+def run_crash(arguments):  # type: (list[str]) -> int
+    """--kills N is what pytest takes; --seed S plays one chapter again and again."""
+    return run_tests([os.path.join(ROOT, "tests", "crash", "test_crash_kills.py")] + arguments)
+
+
 def run_check(arguments):  # type: (list[str]) -> int
     """Everything a reviewer would run; goes on after a failure, so that one run shows them all."""
     if arguments not in ([], ["--no-tests"]):
@@ -294,6 +299,7 @@ COMMANDS = (  # (name, its arguments, what it does, function: arguments -> exit 
     ("demo", "", "play a purchase from invoice to receipt, offline", lambda rest: run(["apay", "demo"] + rest)),
     ("test", "[pytest arguments]", "run the tests", run_tests),
     ("check", "[--no-tests]", "run ruff, mypy --strict and the tests", run_check),
+    ("crash", "[--kills N]", "end apay N times with kill -9, and compare the books", run_crash),
     ("apay", "[arguments]", "run apay itself", lambda rest: run(["apay"] + rest)),
     (
         "setup",

@@ -169,3 +169,8 @@ def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(path: Path, int
         raise interruption
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_key_of_a_thousand_parts_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem, match="line 2 has more than 1000 dots"):
+        parse_toml("x = 1\n" + "a." * 1001 + "a = 1", tmp_path / "x.toml")

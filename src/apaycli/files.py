@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _TEXT_BYTES_MAX = 1024 * 1024
+_DOTS_IN_A_LINE_MAX = 1_000
 
 
 class FileProblem(Exception):
@@ -79,6 +80,9 @@ def free_bytes(folder: Path) -> int | None:
 
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """TOML with its reals left as text (`Real`). The message of a mistake has line and column."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > _DOTS_IN_A_LINE_MAX:  # a key so deep keeps the parser busy for minutes
+            raise FileProblem(f"{path}: line {number} has more than {_DOTS_IN_A_LINE_MAX} dots")
     try:
         return tomllib.loads(text, parse_float=Real)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and int() of more than 4300 digits

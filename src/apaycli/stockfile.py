@@ -23,7 +23,7 @@ from apaycli.core.invoice import (
 from apaycli.core.model import Forwarding, LabeledPrice, Product, Tips
 from apaycli.errors import ConfigError
 from apaycli.files import FileProblem, Real, parse_toml, read_text
-from apaycli.money import AmountError, currencies, parse_amount
+from apaycli.money import AMOUNT_MAX, AmountError, currencies, parse_amount
 from apaycli.text import nearest, show
 
 _SKU = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
@@ -207,6 +207,8 @@ def amount_of(value: object, currency: str, *, signed: bool = False) -> int:
     """A TOML number or text in major units → smallest units, exactly. `signed`: a discount may be negative."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise _Bad("must be an amount such as 499 or 19.99")
+    if isinstance(value, int) and abs(value) > AMOUNT_MAX:  # in hexadecimal it may be too long even to be shown
+        raise _Bad("is no amount: it is too large")
     text = str(value)
     negative = signed and text.startswith("-")
     try:

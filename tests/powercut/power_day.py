@@ -31,6 +31,7 @@ from apaycli.store.sqlite import SqliteStore, open_sqlite
 TTL_SECONDS = 600
 PRICE = 49_900
 _CHECKPOINT_PAGES = 24  # the product leaves it at 1000; here the log shall turn over many times in a day
+_TRIES_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Day:
         """One transaction. On a full disk it is tried again, and after worse the ledger is opened anew, until it is
         durable: Telegram sends again what was not confirmed."""
         before = self.moments[-1].state
-        while True:
+        for _ in range(_TRIES_MAX):
             try:
                 work()
             except LedgerUnavailable:
@@ -121,6 +122,7 @@ class Day:
             else:
                 self._confirm()
                 return
+        raise AssertionError("the trouble never ends")
 
     # -- the day ------------------------------------------------------------------------------------------------------
 

@@ -216,7 +216,8 @@ def _stopped_by_signals(listener: "Listener", screen: "Screen", say: "Callable[[
             os._exit(128 + number)
         asked = True
         loop.call_soon_threadsafe(listener.stop)
-        screen.show(say)
+        # Not from here: the signal may have come inside `show`, which would wait for itself.
+        loop.call_soon_threadsafe(screen.show, say)
 
     import asyncio
 

@@ -192,7 +192,9 @@ class Upkeep:
             with self._store.transaction() as tx:
                 return [events.Expired(now, reservation) for reservation in tx.expire_reservations(now)]
 
-        for event in await self._writer.run(expire):
+        expired = await self._writer.run(expire)
+        reach("reservations_expired")
+        for event in expired:
             self._emit(event)
 
     async def _read_stock(self, processor: Processor) -> None:

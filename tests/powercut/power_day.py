@@ -81,6 +81,7 @@ class Day:
         self.store: SqliteStore
         self.failures = 0
         self.opens_anew_when_full = False
+        self.has_readers = True
         self._number = 0
         self._invoices = 0
         self._reader: SqliteStore | None = None
@@ -167,6 +168,8 @@ class Day:
 
     def _read_or_stop(self) -> None:
         """An export that takes its time: while it reads, the log cannot turn over."""
+        if not self.has_readers:
+            return
         if self._reader is None:
             self._reader = open_sqlite(self.path, read_only=True)
             self._reader.db.execute("BEGIN")

@@ -92,25 +92,30 @@ def test_a_ledger_that_may_not_sync_each_commit_is_refused(tmp_path: Path, monke
     db.close()
 
 
-def failing_disk(chance: Random) -> Callable[[Kind, str], int]:
+def failing_disk(chance: Random, ledger_syncs_fail: bool) -> Callable[[Kind, str], int]:
     """A disk on its last days: full for a moment here and there, and syncs that fail."""
 
     def fail(kind: Kind, file: str) -> int:
         luck = chance.random()
         if kind == "write" and luck < 0.01:
             return sqlite3.SQLITE_FULL
-        if kind == "sync" and luck < (0.05 if file.endswith("-wal") else 0.3):
+        if kind == "sync" and luck < (0.05 if file.endswith("-wal") else 0.3 * ledger_syncs_fail):
             return sqlite3.SQLITE_IOERR_FSYNC
         return 0
 
     return fail
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_neither_does_a_failing_disk_lose_what_was_confirmed(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("has_readers", [False, True], ids=["alone", "with readers"])
+@pytest.mark.parametrize("seed", range(2))
+def test_neither_does_a_failing_disk_lose_what_was_confirmed(tmp_path: Path, seed: int, has_readers: bool) -> None:
+    """Beyond the promise, which is for disks that keep what they say; and with one exception, SQLite's own. While
+    somebody reads, a checkpoint may stop half way, unsynced; if the sync of the next one fails, and the system forgets
+    both, SQLite writes only the second half again. So beside readers the ledger's own syncs succeed here."""
     with recording_vfs() as recorder:
-        recorder.fail = failing_disk(Random(seed))
+        recorder.fail = failing_disk(Random(seed), ledger_syncs_fail=not has_readers)
         day = Day(tmp_path / "apay.db", recorder, seed)
+        day.has_readers = has_readers
         day.play()
     assert day.failures > 5
     assert violations(day, recorder.log, 150, seed, tmp_path / "image") == []

@@ -174,7 +174,8 @@ class Processor:
                 recorded.events.append(Passed(now, update_id, kind))
             case Unreadable(update_id, reason, _, query_id):
                 self._dead_letter(tx, received, recorded, now, update_id, reason)
-                if query_id is not None:
+                # An earlier, readable copy may have been decided, and is never decided twice.
+                if query_id is not None and tx.recorded_decision(query_id) is None:
                     nobody = PreCheckoutQuery(update_id or 0, query_id, User(0), None, None, "")
                     recorded.answers.append(self._refusal(nobody))
 

@@ -15,7 +15,7 @@ class Figures:
     lost: charges without a record. doubled: records beyond the first of a charge. oversold: paid units beyond the stock
     of their product; noticed: those of them that the contender's own books show. unanswered: buyers who waited ten
     seconds for nothing; swallowed: those of them whose query had been confirmed by then, so that no later start could
-    get it (the others waited for a start). invented: records without a charge.
+    get it (the others still waited at Telegram). invented: records without a charge.
     """
 
     pressed: int

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 _TEXT_BYTES_MAX = 1024 * 1024
 _DOTS_IN_A_LINE_MAX = 1_000
+FREE_BYTES_MIN = 100 * 1024 * 1024  # with less left, a ledger is in danger
 
 
 class FileProblem(Exception):

@@ -95,7 +95,7 @@ def test_only_yes_is_yes(shop: Shop, answer: str, confirmed: bool) -> None:
     if confirmed:
         env.confirm("Really?", yes=False)
     else:
-        with pytest.raises(NeedsConfirmation, match="nothing was sent"):
+        with pytest.raises(NeedsConfirmation, match="nothing was done"):
             env.confirm("Really?", yes=False)
     assert said(env) == "Really? [y/N] "
 

@@ -19,7 +19,7 @@ from ledger_rows import receipt
         ({"total_amount": None}, "Test payment: 1 x Rubber duck, an amount that could not be read, by Rahim"),
         ({"buyer": None}, "Test payment: 1 x Rubber duck, ₹499.00, by somebody, receipt 7"),
         ({"buyer": User(5)}, "Test payment: 1 x Rubber duck, ₹499.00, by user 5, receipt 7"),
-        ({"flag": Flag.OVERSOLD}, "receipt 7. SOLD OUT before it was paid: give the money back (oversold)"),
+        ({"flag": Flag.OVERSOLD}, "receipt 7. OVERSOLD: no units left: a refund is due"),
     ],
 )
 def test_a_receipt_reads_as_a_merchant_would_say_it(changes: dict[str, Any], sentence: str) -> None:
@@ -29,7 +29,7 @@ def test_a_receipt_reads_as_a_merchant_would_say_it(changes: dict[str, Any], sen
 
 def test_every_flag_has_its_advice() -> None:
     for flag in Flag:
-        assert f"({flag})" in receipt_notice(1, receipt(1, flag=flag))
+        assert f". {flag.upper()}: " in receipt_notice(1, receipt(1, flag=flag))
 
 
 def test_strangers_text_is_harmless() -> None:

@@ -103,6 +103,7 @@ class InlineWriter:
         self._turn = asyncio.Lock()
         self._step = step
         self.seconds = 0.0
+        self.commit_seconds = 0.0  # on disk, and not told yet
         self.before: Callable[[], None] = lambda: None
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -116,6 +117,7 @@ class InlineWriter:
         self._step("before commit")
         self.before()
         result = function()
+        await asyncio.sleep(self.commit_seconds)
         self._step("after commit")
         return result
 

@@ -63,6 +63,48 @@ def test_a_ledger_that_is_too_slow_means_no_and_its_late_yes_is_never_sent(rig: 
     assert rig.stock() == (0, 0)  # what the late record reserved was never promised to anybody
 
 
+def test_a_yes_that_was_recorded_after_the_no_gives_its_units_back(rig: Rig) -> None:
+    """The disk took seven seconds to say that it has the decision: the buyer was told no meanwhile."""
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        await rig.quiet()
+        rig.writer.commit_seconds = 7.5
+        assert (await rig.press()).outcome == "declined"
+        await asyncio.sleep(1)
+        rig.writer.commit_seconds = 0
+        await asyncio.sleep(10)
+
+    rig.listen(story)
+    assert rig.rows("SELECT ok, answer_outcome FROM decisions") == [(1, "failed")]
+    assert rig.stock() == (0, 0)
+    assert [request.params["ok"] for request in rig.http.asked("answerPreCheckoutQuery")] == [False]
+
+
+@pytest.mark.parametrize(
+    ("error", "once"), [(LedgerError("disk I/O error"), False), (LedgerUnavailable("locked"), True)]
+)
+def test_a_run_that_the_ledger_ends_says_no_first_even_if_that_takes_two_attempts(
+    rig: Rig, error: LedgerError, once: bool
+) -> None:
+    rig.invoice()
+    checkout = rig.world.buyers.press_pay("order-1001", RAHIM)
+
+    def fail() -> None:
+        rig.http.refused_until = rig.clock.monotonic() + 0.2
+        raise error
+
+    def break_it(name: str) -> None:
+        if name == "after getUpdates":
+            rig.writer.before = fail
+
+    rig.at_step = break_it
+    with pytest.raises(LedgerError, match=str(error)):
+        rig.listen(once=once, ready=False)
+    assert (checkout.outcome, checkout.error_message) == ("declined", UNAVAILABLE)
+
+
 def test_a_ledger_that_cannot_be_written_means_no_and_ends_the_run_unconfirmed(rig: Rig) -> None:
     rig.offer(stock=1)
     rig.invoice(chat_id=GROUP)

@@ -182,3 +182,18 @@ def test_a_payment_whose_invoice_row_is_damaged_is_a_receipt_all_the_same(rig: R
     (receipt,) = rig.receipts()
     assert (receipt.flag, receipt.total_amount) == ("unmatched", 50_000)
     assert rig.happened(events.DeadLetter) == []
+
+
+def test_an_unreadable_copy_of_a_query_that_was_accepted_changes_nothing(rig: Rig) -> None:
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        checkout = await rig.press()
+        copy = b'{"update_id":@UPDATE_ID@,\n"pre_checkout_query":{"id":"%s","from":{}}}'
+        rig.world.buyers.inject(copy % checkout.pre_checkout_query_id.encode())
+        await rig.quiet()
+
+    rig.listen(story)
+    assert [request.params["ok"] for request in rig.http.asked("answerPreCheckoutQuery")] == [True]
+    assert rig.stock() == (0, 1)

@@ -206,4 +206,11 @@ MUTANTS = (
         "",
         STORE,
     ),
+    Mutant(
+        "end the run before the refusals are out",
+        "listen/listener.py",
+        "                await sender.drain(_DRAIN_SECONDS_MAX)  # the run ends with this, and every task of it\n",
+        "",
+        LISTEN,
+    ),
 )

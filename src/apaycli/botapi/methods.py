@@ -54,8 +54,7 @@ def invoice_content(invoice: Invoice, provider_token: str) -> dict[str, Any]:
 
 
 def send_invoice(invoice: Invoice, provider_token: str, delivery: Delivery = Delivery()) -> dict[str, Any]:
-    chat_id = invoice.chat_id if invoice.chat_id.startswith("@") else int(invoice.chat_id)
-    params = {"chat_id": chat_id, **invoice_content(invoice, provider_token)}
+    params = {"chat_id": _chat_id(invoice.chat_id), **invoice_content(invoice, provider_token)}
     if invoice.start_parameter:
         params["start_parameter"] = invoice.start_parameter
     if delivery.message_thread_id is not None:
@@ -65,6 +64,16 @@ def send_invoice(invoice: Invoice, provider_token: str, delivery: Delivery = Del
     if delivery.protect_content:
         params["protect_content"] = True
     return params
+
+
+def _chat_id(chat: str) -> int | str:
+    """`chat_id` is Integer or String: a name stays as it is."""
+    return chat if chat.startswith("@") else int(chat)
+
+
+def send_notice(chat: str, text: str) -> dict[str, Any]:
+    """A plain message without a preview: an address in a stranger's name must not be fetched."""
+    return {"chat_id": _chat_id(chat), "text": text, "link_preview_options": {"is_disabled": True}}
 
 
 def request_of(effect: Effect, provider_token: str | None) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from apaycli.checks.model import Finding, LiveFacts, TelegramFacts
 from apaycli.clock import render_instant
 from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
+from apaycli.files import FREE_BYTES_MIN
 
 ATTESTED_DAYS_MAX = 90
 _DAY_MILLISECONDS = 86_400_000
@@ -17,7 +18,6 @@ _TERMS_CHARACTERS_MIN = 200
 _NEEDED_UPDATES = ("message", "pre_checkout_query")
 _PENDING_MANY = 1_000
 _CLOCK_SECONDS_MAX = 30
-_FREE_BYTES_MIN = 100 * 1024 * 1024
 _CONTACT_MILLISECONDS_MAX = 120_000
 _ANSWER_MILLISECONDS_MAX = 3_000
 _WAL_RESET_FIXED = (3, 51, 3)
@@ -234,7 +234,7 @@ def check_disk(facts: LiveFacts) -> Finding:
     if free is None:
         return Finding("manual", "free space is not known", "look at the disk yourself")
     mib = free // (1024 * 1024)
-    if free < _FREE_BYTES_MIN:
+    if free < FREE_BYTES_MIN:
         return Finding("fail", f"{mib} MiB free", "make room: below 100 MiB the ledger is in danger")
     return Finding("pass", f"{mib} MiB free")
 

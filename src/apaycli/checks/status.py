@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from apaycli.clock import render_instant
 from apaycli.core.model import Mode
 from apaycli.core.notices import gap_sentence
+from apaycli.files import FREE_BYTES_MIN
 from apaycli.store.protocol import Gap, LedgerCounts, ListenerRun
 
 DEAF_MILLISECONDS = 45_000  # three heartbeats and a slow disk
-_FREE_BYTES_MIN = 100 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _stock(status: Status) -> Alarm | None:
 
 def _disk(status: Status) -> Alarm | None:
     free = status.free_bytes
-    if free is None or free >= _FREE_BYTES_MIN:
+    if free is None or free >= FREE_BYTES_MIN:
         return None
     return Alarm("disk", f"{free // 2**20} MiB are free where the ledger lies", "make room")
 

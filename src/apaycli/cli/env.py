@@ -122,7 +122,7 @@ class Env:
         self.output.stderr.write(f"{question} [y/N] ")
         self.output.stderr.flush()
         if self.stdin.readline().strip().lower() not in {"y", "yes"}:
-            raise NeedsConfirmation("not confirmed; nothing was sent")
+            raise NeedsConfirmation("not confirmed; nothing was done")
 
 
 def new_seed() -> int:

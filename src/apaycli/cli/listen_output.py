@@ -11,19 +11,11 @@ from typing import Any
 from apaycli.cli.output import Output, Style
 from apaycli.cli.status_line import StatusLine, render_span
 from apaycli.clock import render_instant
-from apaycli.core.model import DeclineReason, Flag, Mode, User
-from apaycli.core.notices import gap_sentence
+from apaycli.core.model import DeclineReason, Mode, User
+from apaycli.core.notices import FLAG_MEANINGS, gap_sentence
 from apaycli.listen import events
 from apaycli.money import render_money
 from apaycli.text import json_text, redact, show
-
-_FLAG_MEANING = {
-    Flag.LATE: "paid after its reservation expired; units were there",
-    Flag.OVERSOLD: "no units left: a refund is due",
-    Flag.DUPLICATE: "already paid: a refund is due",
-    Flag.AMOUNT_MISMATCH: "another amount or currency than the invoice: look at it",
-    Flag.UNMATCHED: "no such invoice in this ledger: look at it",
-}
 
 
 class Renderer:
@@ -159,7 +151,7 @@ def _paid(event: events.Paid) -> tuple[str, Style | None]:
     if receipt.total_amount is not None and receipt.currency is not None:
         amount = render_money(receipt.total_amount, show(receipt.currency, 12))
     test = " (test)" if receipt.mode == "test" else ""
-    flag = f"  {receipt.flag}: {_FLAG_MEANING[receipt.flag]}" if receipt.flag else ""
+    flag = f"  {receipt.flag}: {FLAG_MEANINGS[receipt.flag]}" if receipt.flag else ""
     what = f"{receipt.quantity} x {show(receipt.title)}" if receipt.title else "?"
     who = _who(receipt.buyer) if receipt.buyer else "somebody"
     return f"PAID{test}  {who}  {what}  {amount}  receipt {event.receipt_id}{flag}", "red" if flag else "green"

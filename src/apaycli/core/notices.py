@@ -3,7 +3,7 @@
 Knows which events concern money and how they read. Never sends anything: `listen/notices.py` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from apaycli.clock import render_instant
 from apaycli.core.model import Flag, Receipt
@@ -13,12 +13,12 @@ from apaycli.text import show
 KEPT_MILLISECONDS = 24 * 3_600_000  # Telegram keeps an update that nobody confirmed for 24 hours
 MESSAGE_UNITS_MAX = 4096  # sendMessage: `text`, 1-4096 characters after entities parsing
 
-_FLAG_ADVICE = {
-    Flag.LATE: "paid after the reservation ended; the goods were still there",
-    Flag.OVERSOLD: "SOLD OUT before it was paid: give the money back",
-    Flag.DUPLICATE: "paid BEFORE: give the money back",
-    Flag.AMOUNT_MISMATCH: "ANOTHER AMOUNT than the invoice: look at it",
-    Flag.UNMATCHED: "NO SUCH INVOICE here: look at it",
+FLAG_MEANINGS: Mapping[Flag, str] = {
+    Flag.LATE: "paid after its reservation expired; units were there",
+    Flag.OVERSOLD: "no units left: a refund is due",
+    Flag.DUPLICATE: "already paid: a refund is due",
+    Flag.AMOUNT_MISMATCH: "another amount or currency than the invoice: look at it",
+    Flag.UNMATCHED: "no such invoice in this ledger: look at it",
 }
 
 
@@ -33,8 +33,8 @@ def receipt_notice(receipt_id: int, receipt: Receipt) -> str:
     if buyer is not None and buyer.username:
         who += f" (@{show(buyer.username, 40)})"
     test = "Test payment" if receipt.mode == "test" else "Paid"
-    advice = f". {_FLAG_ADVICE[receipt.flag]} ({receipt.flag})" if receipt.flag else ""
-    return f"{test}: {what}{amount}, by {who}, receipt {receipt_id}{advice}"
+    flag = f". {str(receipt.flag).upper()}: {FLAG_MEANINGS[receipt.flag]}" if receipt.flag else ""
+    return f"{test}: {what}{amount}, by {who}, receipt {receipt_id}{flag}"
 
 
 def conflict_notice(telegram_payment_charge_id: str) -> str:

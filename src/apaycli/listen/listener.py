@@ -16,10 +16,10 @@ from contextlib import suppress
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.clock import Clock
-from apaycli.core.decide import Shop, decline
+from apaycli.core.decide import Shop
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.invoice import NewIds
-from apaycli.core.model import DeclineReason, User
+from apaycli.core.model import User
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, LedgerError, LedgerUnavailable
 from apaycli.listen import events
@@ -180,8 +180,9 @@ class Listener:
                 # A stop waits for the open transaction: its answers are still sent.
                 await to_its_end(self._take_group(processor, sender, upkeep, group, arrived))
                 reach("queries_committed_before_the_rest")
-        except LedgerUnavailable as error:
-            if self._setting.once:
+        except LedgerError as error:
+            if self._setting.once or not isinstance(error, LedgerUnavailable):
+                await sender.drain(_DRAIN_SECONDS_MAX)  # the run ends with this, and every task of it
                 raise
             self._standstill.failed(error)
             return False
@@ -228,10 +229,9 @@ class Listener:
             query = received.update
             if isinstance(query, PreCheckoutQuery) and query.pre_checkout_query_id not in self._declined_unrecorded:
                 self._declined_unrecorded.add(query.pre_checkout_query_id)
-                refusal = decline(query, DeclineReason.UNAVAILABLE, processor.shop)
                 # It is sent even when the time for an accept is over: it may still be read.
                 counted_from = max(arrived, self._clock.monotonic() - ANSWER_SECONDS_MAX + _REFUSAL_SECONDS)
-                sender.send(Answer(query, refusal, None, fresh=False), counted_from)
+                sender.send(processor.refuse_unrecorded(query), counted_from)
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -7,6 +7,7 @@ goes when Telegram took it: told at least once. One that nobody took for a day i
 import asyncio
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.methods import send_notice
 from apaycli.clock import Clock
 from apaycli.core.notices import KEPT_MILLISECONDS, message_of
 from apaycli.crashpoints import reach
@@ -28,7 +29,7 @@ class Notifier:
         self, api: AsyncBotApi, store: Store, writer: Writer, clock: Clock, emit: events.Emit, chat: str
     ) -> None:
         self._api, self._store, self._writer = api, store, writer
-        self._clock, self._emit, self._chat = clock, emit, chat if chat.startswith("@") else int(chat)
+        self._clock, self._emit, self._chat = clock, emit, chat
         self._failures = 0
 
     async def run(self) -> None:
@@ -52,9 +53,8 @@ class Notifier:
 
     async def _send(self, notices: list[Notice]) -> float:
         text, count = message_of([notice.text for notice in notices])
-        params = {"chat_id": self._chat, "text": text, "link_preview_options": {"is_disabled": True}}
         try:
-            await self._api.call("sendMessage", params, _SEND_SECONDS_MAX)
+            await self._api.call("sendMessage", send_notice(self._chat, text), _SEND_SECONDS_MAX)
         except (Refused, OutcomeUnknown, NotSent) as failure:
             return self._later(failure, len(notices))
         self._failures = 0

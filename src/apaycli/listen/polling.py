@@ -122,7 +122,8 @@ class Poller:
         await self._sleep(seconds)
 
     async def refuse_webhook(self, *, take_over: bool = False) -> None:
-        """Raise AnotherListener if a webhook is set, naming it; with `take_over`, remove it and nothing else."""
+        """Raise AnotherListener if a webhook is set, naming it; with `take_over`, remove it and nothing else. The same
+        reply says how many updates wait: many are told."""
         info = await self._api.call("getWebhookInfo", {})
         url = info.get("url") if isinstance(info, dict) else None
         waiting = info.get("pending_update_count") if isinstance(info, dict) else None

@@ -67,12 +67,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A decided query, ready to be sent. `fresh`: decided just now, so that no earlier attempt can exist."""
+    """A decided query, ready to be sent. `fresh`: decided just now, so that no earlier attempt can exist. `recorded`:
+    the decision is in the ledger; a refusal may go without."""
 
     query: PreCheckoutQuery
     decision: Decision
     invoice: Invoice | None
     fresh: bool
+    recorded: bool = True
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ class Processor:
             update_id = received.update.update_id
             self._dead_letter(tx, received, recorded, now, update_id, f"cannot be recorded: {type(error).__name__}")
             if isinstance(received.update, PreCheckoutQuery):
-                recorded.answers.append(self._refusal(received.update))
+                recorded.answers.append(self.refuse_unrecorded(received.update))
 
     def _record_unmatched(
         self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, recorded: Recorded, now: int
@@ -144,9 +146,10 @@ class Processor:
         recorded.events.append(event)
         return True
 
-    def _refusal(self, query: PreCheckoutQuery) -> Answer:
-        """For a query that cannot have a record: a refusal needs none."""
-        return Answer(query, decline(query, DeclineReason.UNAVAILABLE, self.shop), None, fresh=True)
+    def refuse_unrecorded(self, query: PreCheckoutQuery) -> Answer:
+        """For a query that has no record, or cannot have one in time."""
+        refusal = decline(query, DeclineReason.UNAVAILABLE, self.shop)
+        return Answer(query, refusal, None, fresh=True, recorded=False)
 
     def _record_one(
         self, tx: Transaction, received: Received, recorded: Recorded, now: int, declined: Collection[str]
@@ -177,7 +180,7 @@ class Processor:
                 # An earlier, readable copy may have been decided, and is never decided twice.
                 if query_id is not None and tx.recorded_decision(query_id) is None:
                     nobody = PreCheckoutQuery(update_id or 0, query_id, User(0), None, None, "")
-                    recorded.answers.append(self._refusal(nobody))
+                    recorded.answers.append(self.refuse_unrecorded(nobody))
 
     def _record_query(self, tx: Transaction, query: PreCheckoutQuery, now: int, declined: bool) -> list[Answer]:
         before = tx.recorded_decision(query.pre_checkout_query_id)

@@ -81,7 +81,9 @@ class Sender:
         reach("after_answer_before_its_record")
         milliseconds = round((self._clock.monotonic() - arrived) * 1000)
         now = self._clock.now()
-        self._done(AnswerResult(answer.decision.pre_checkout_query_id, sent.outcome, now, milliseconds, sent.release))
+        if answer.recorded:
+            query_id = answer.decision.pre_checkout_query_id
+            self._done(AnswerResult(query_id, sent.outcome, now, milliseconds, sent.release))
         self._emit(
             events.Answered(
                 now, answer.query, answer.decision, answer.invoice, sent.outcome, milliseconds, not answer.fresh

@@ -6,7 +6,7 @@ a round is left out; what must not be forgotten is written later.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from apaycli.core.model import Mode
 from apaycli.core.notices import KEPT_MILLISECONDS, gap_sentence
 from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError, LedgerUnavailable
+from apaycli.files import FREE_BYTES_MIN
 from apaycli.listen import events
 from apaycli.listen.hooks import Outbox
 from apaycli.listen.processor import Processor
@@ -31,7 +32,6 @@ _CLOCK_SECONDS = 5.0
 _DISK_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
 _JUMP_SECONDS = 60
-DISK_BYTES_MIN = 100 * 1024 * 1024
 _STANDING_SECONDS = 2.0
 _HOOK_SECONDS = 0.5
 
@@ -58,7 +58,8 @@ class Upkeep:
         self._results: list[AnswerResult] = []
         self._results_waiting = asyncio.Event()
         self._last_contact_at: int | None = None
-        self._heard_before_at: int | None = None
+        self._heard_before_at: int | None = None  # by an earlier run
+        self._gaps: list[Gap] = []
         self._contact_waiting = asyncio.Event()
         self._clocks = (clock.now(), clock.monotonic())
         self._run_id = 0
@@ -110,7 +111,10 @@ class Upkeep:
 
     def note_contact(self) -> None:
         now = self._clock.now()
-        if self._last_contact_at is None or now - self._last_contact_at > KEPT_MILLISECONDS:
+        before = self._last_contact_at or self._heard_before_at
+        if before is not None and now - before > KEPT_MILLISECONDS:
+            self._gaps.append(Gap(before, now))
+        if self._last_contact_at is None or self._gaps:
             self._contact_waiting.set()  # the first word of a run, or after a long time: worth writing at once
         self._last_contact_at = now
 
@@ -148,29 +152,24 @@ class Upkeep:
         reach("answers_recorded")
 
     async def _record_contacts(self) -> None:
-        """The first word of Telegram after a start or an outage, and whether it came too late. Beside the poll: a
-        buyer's query must not wait for this."""
+        """The first word of Telegram after a start, and each that came too late. Beside the poll: a buyer's query must
+        not wait for this."""
         while True:
             await self._contact_waiting.wait()
             self._contact_waiting.clear()
-            now = self._clock.now()
-            before, self._heard_before_at = self._heard_before_at, now
-            gap = None
-            if before is not None and now - before > KEPT_MILLISECONDS:
-                gap = Gap(before, now)
-                self._emit(events.GapFound(now, gap.from_at, gap.until_at))
-            await until_written(self._writer, partial(self._write_life, gap))
+            gaps, self._gaps = self._gaps, []
+            for gap in gaps:
+                self._emit(events.GapFound(self._clock.now(), gap.from_at, gap.until_at))
+            await until_written(self._writer, partial(self._write_life, gaps))
 
     async def _record_life(self) -> None:
-        if self._last_contact_at is not None:
-            self._heard_before_at = self._last_contact_at
-        await self._writer.run(lambda: self._write_life(None))
+        await self._writer.run(lambda: self._write_life([]))
         self._standstill.worked()
 
-    def _write_life(self, gap: Gap | None) -> None:
+    def _write_life(self, gaps: Sequence[Gap]) -> None:
         with self._store.transaction() as tx:
             tx.record_life(self._run_id, self._clock.now(), self._last_contact_at)
-            if gap is not None:
+            for gap in gaps:
                 tx.record_gap(gap)
                 if self._setting.notify_chat is not None:
                     tx.queue_notice(gap_sentence(gap.from_at, gap.until_at), self._clock.now())
@@ -222,7 +221,7 @@ class Upkeep:
 
     async def _look_at_the_disk(self) -> None:
         free = self._setting.free_bytes()
-        if free is not None and free < DISK_BYTES_MIN:
+        if free is not None and free < FREE_BYTES_MIN:
             self._emit(events.DiskLow(self._clock.now(), free))
 
     async def _or_end(self, work: Awaitable[None]) -> None:

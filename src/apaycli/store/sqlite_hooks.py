@@ -12,6 +12,12 @@ from apaycli.core.model import ReceiptRow
 from apaycli.store.protocol import DueHook
 from apaycli.store.sqlite_rows import RECEIPT_COLUMNS
 
+# The state of a receipt's hook that needs most attention.
+HOOK_STATE = (
+    "(SELECT state FROM hooks WHERE hooks.receipt_id = receipts.receipt_id"
+    " ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'waiting' THEN 1 WHEN 'pending' THEN 2 ELSE 3 END LIMIT 1)"
+)
+
 
 class HookVerbs:
     """Part of `SqliteTransaction`."""
@@ -71,8 +77,6 @@ class HookVerbs:
     def _sum_up(self, receipt_id: int) -> None:
         """`hook_state`: the state of the one that needs most attention; NULL where there is no hook."""
         self.db.execute(
-            "UPDATE receipts SET hook_state = (SELECT state FROM hooks WHERE receipt_id = receipts.receipt_id"
-            " ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'waiting' THEN 1 WHEN 'pending' THEN 2 ELSE 3 END LIMIT 1)"
-            " WHERE receipt_id = ?",
+            f"UPDATE receipts SET hook_state = {HOOK_STATE} WHERE receipt_id = ?",  # noqa: S608
             (receipt_id,),
         )

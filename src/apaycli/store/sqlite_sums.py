@@ -6,6 +6,8 @@ name is a heading of `docs/ledger.md`. Written as joins over groups, so that a m
 
 from typing import NamedTuple
 
+from apaycli.store.sqlite_hooks import HOOK_STATE
+
 
 class Sum(NamedTuple):
     """One thing that must agree; `meaning` says what it means that a row came."""
@@ -121,9 +123,7 @@ FURTHER_SUMS: tuple[Sum, ...] = (
     Sum(
         "receipt-hooks",
         "the hook state of a receipt differs from its hooks",
-        "SELECT receipt_id, hook_state, (SELECT state FROM hooks h WHERE h.receipt_id = r.receipt_id"
-        " ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'waiting' THEN 1 WHEN 'pending' THEN 2 ELSE 3 END LIMIT 1)"
-        " AS counted FROM receipts r WHERE hook_state IS NOT counted",
+        f"SELECT receipt_id, hook_state, {HOOK_STATE} AS counted FROM receipts WHERE hook_state IS NOT counted",  # noqa: S608
     ),
     Sum(
         "evidence-receipt",

@@ -233,16 +233,14 @@ def test_one_pass_does_not_wait_for_a_locked_file(rig: Rig, other: sqlite3.Conne
 def test_what_was_done_while_the_disk_was_full_is_written_when_it_is_not(rig: Rig) -> None:
     """How answers went is a fact: it waits in memory, and no round of upkeep ends the run."""
     rig.offer(stock=2)
-    rig.invoice(uses_max=None)
+    rig.invoice(chat_id=GROUP)
 
     def full() -> None:
         raise LedgerUnavailable("the ledger cannot be used: database or disk is full")
 
     async def story(_listener: Listener) -> None:
         await rig.quiet()
-        checkout = rig.world.buyers.press_pay("order-1001", RAHIM)
-        await rig.until(lambda: checkout.outcome)
-        rig.writer.before = full
+        _breaks_at_its_answer(rig, lambda: setattr(rig.writer, "before", full))
         await asyncio.sleep(130)
         rig.writer.before = lambda: None
         await asyncio.sleep(15)

@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         "decide again instead of repeating",
         "listen/processor.py",
-        "        if before is not None:\n",
+        "        if again is not None:\n",
         "        if False:\n",
         LISTEN,
     ),

@@ -177,17 +177,16 @@ class Processor:
                 recorded.events.append(Passed(now, update_id, kind))
             case Unreadable(update_id, reason, _, query_id):
                 self._dead_letter(tx, received, recorded, now, update_id, reason)
-                # An earlier, readable copy may have been decided, and is never decided twice.
-                if query_id is not None and tx.recorded_decision(query_id) is None:
+                if query_id is not None:
                     nobody = PreCheckoutQuery(update_id or 0, query_id, User(0), None, None, "")
-                    recorded.answers.append(self.refuse_unrecorded(nobody))
+                    again = self._repeat(tx, nobody, None)  # an earlier, readable copy may have been decided
+                    recorded.answers += [self.refuse_unrecorded(nobody)] if again is None else again
 
     def _record_query(self, tx: Transaction, query: PreCheckoutQuery, now: int, declined: bool) -> list[Answer]:
-        before = tx.recorded_decision(query.pre_checkout_query_id)
         facts = tx.checkout_facts(query)
-        if before is not None:
-            decision, outcome = before
-            return [] if outcome == "sent" else [Answer(query, decision, facts.invoice, fresh=False)]
+        again = self._repeat(tx, query, facts.invoice)
+        if again is not None:
+            return again
         if declined:
             tx.record_decision(query, decline(query, DeclineReason.UNAVAILABLE, self.shop), now)
             return []
@@ -198,6 +197,14 @@ class Processor:
             tx.record_decision(query, decision, now)
         reach("decision_recorded")
         return [Answer(query, decision, facts.invoice, fresh=True)]
+
+    def _repeat(self, tx: Transaction, query: PreCheckoutQuery, invoice: Invoice | None) -> list[Answer] | None:
+        """The recorded answer once more, unless Telegram has it; None where nothing was decided."""
+        before = tx.recorded_decision(query.pre_checkout_query_id)
+        if before is None:
+            return None
+        decision, outcome = before
+        return [] if outcome == "sent" else [Answer(query, decision, invoice, fresh=False)]
 
     def _record_payment(self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, now: int) -> Event:
         repeat = tx.repeat_of_payment(payment)

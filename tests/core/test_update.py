@@ -86,6 +86,10 @@ def test_a_bad_update_is_unreadable_and_keeps_its_id(raw: bytes, update_id: int 
         (b'{"update_id":5,"message":{},"poll":{}}', "two kinds of update at once: message, poll"),
         (b'{"update_id":5,"message":{"text":"\xff"}}', "no JSON that can be used: UnicodeDecodeError"),
         (b'{"update_id":5,"message":[]}', "message is no object"),
+        (
+            b'{"update_id":5,"new_kind":{"successful_payment":{}}}',
+            "a payment in a kind of update that apay does not read: new_kind",
+        ),
         (raw_of(QUERY, id=None), "id is missing or no text"),
         (raw_of(QUERY, **{"from": {}}), "from has no usable id"),
         (b'{"update_id":5,"inline_query":{"id":"9","from":{}}}', "from has no usable id"),

@@ -330,7 +330,7 @@ class OversellContract(LedgerContract):
     @pytest.fixture
     def steps(self, pytestconfig: pytest.Config) -> int:
         """Of one share."""
-        return math.ceil(int(pytestconfig.getoption("--machine-steps", default=25_000)) / SHARES)
+        return math.ceil(pytestconfig.getoption("--machine-steps") / SHARES)
 
     @pytest.mark.parametrize("share", range(SHARES))
     def test_nothing_is_oversold_in_any_order_of_events(self, share: int, steps: int) -> None:

@@ -199,11 +199,14 @@ class Contested(sqlite3.Connection):
     """Another process is making the same ledger: SQLite refuses the switch at once, whatever the timeout."""
 
     refusals = 2
+    errorcode = sqlite3.SQLITE_BUSY_RECOVERY
 
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
         if "journal_mode" in sql and self.refusals:
             self.refusals -= 1
-            raise sqlite3.OperationalError("database is locked")
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = self.errorcode
+            raise error
         return super().execute(sql, *parameters)
 
 
@@ -217,6 +220,15 @@ def test_the_switch_to_a_durable_log_waits_its_turn(path: Path, refusals: int, g
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             _switch_to_wal(db)
     assert not db.in_transaction
+    db.close()
+
+
+def test_a_disk_that_fails_at_the_switch_is_not_asked_again(path: Path) -> None:
+    db = sqlite3.connect(path, isolation_level=None, factory=Contested)
+    db.errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    with pytest.raises(sqlite3.OperationalError):
+        _switch_to_wal(db)
+    assert db.refusals == 1
     db.close()
 
 

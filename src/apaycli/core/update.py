@@ -137,6 +137,8 @@ def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> in
     if len(kinds) > 1 and used:
         raise _Broken("two kinds of update at once: " + ", ".join(storable(kind)[:40] for kind in kinds[:4]))
     if not used:
+        if any(isinstance(body, dict) and "successful_payment" in body for body in update.values()):
+            raise _Broken("a payment in a kind of update that apay does not read: " + storable(kinds[0])[:40])
         return incoming.Ignored(update_id, storable(kinds[0])[:64] if kinds else "nothing")
     body = _object(update, used[0])
     match used[0]:

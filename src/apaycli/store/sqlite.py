@@ -12,7 +12,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,8 +196,11 @@ def _switch_to_wal(db: sqlite3.Connection) -> str:
     """The journal mode that was granted. Two processes that open a new ledger at once block each other here, and
     SQLite does not wait at this place: a transaction in between does."""
     for _ in range(_WAL_TRIES_MAX):
-        with suppress(sqlite3.OperationalError):
+        try:
             return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
         db.execute("BEGIN IMMEDIATE")
         db.execute("ROLLBACK")
     return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])

@@ -26,6 +26,12 @@ import sys
 OTHER_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.15")  # tried in this order when this one is too old
 PYTHON_BY_UV = ["uv", "run", "--no-project", "--quiet", "--python", ">=3.11", "python"]
 TEST_WORKERS = "2"
+# Tests whose processes are killed, or that run copies of the source, say nothing about which lines were reached.
+UNCOVERED_TESTS = ("crash", "mutants", "powercut", "fuzz", "data")
+COVERAGE_BARS = (  # of branches and lines, in percent: what decides about money and keeps it, and the rest
+    ["--include=*/core/*,*/store/*", "--fail-under=100"],
+    ["--omit=*/core/*,*/store/*", "--fail-under=95"],
+)
 OUTPUT_LINES_MAX, OUTPUT_COLUMNS_MAX = 6, 160  # of the installer's last words, after a failure
 EXIT_USAGE, EXIT_MISSING, EXIT_FAILED, EXIT_INTERRUPTED = 2, 69, 70, 130
 
@@ -282,6 +288,24 @@ def run_crash(arguments):  # type: (list[str]) -> int
     return run_tests([os.path.join(ROOT, "tests", "crash", "test_crash_kills.py")] + arguments)
 
 
+def run_coverage(arguments):  # type: (list[str]) -> int
+    """Which lines and branches the tests reach, child processes included; 1 where it is less than what we keep to."""
+    set_up()
+    os.chdir(ROOT)
+    tests = [os.path.join("tests", name) for name in sorted(os.listdir("tests")) if name not in UNCOVERED_TESTS]
+    tests = [path for path in tests if os.path.isdir(path) or path.endswith(".py") and "test_" in path]
+    steps = [["coverage", "erase"]]
+    steps += [["coverage", "run", "-m", "pytest", "-n", TEST_WORKERS, "--seeds=20", "--machine-steps=2000"] + tests + arguments]
+    steps += [["coverage", "combine", "--quiet"]]
+    for step in steps:
+        code = run_to_its_end(in_venv(step))
+        if code != 0:
+            return code
+    short = [room for room in COVERAGE_BARS if run_to_its_end(in_venv(["coverage", "report"] + room)) != 0]
+    say("bootstrap: coverage is short of the bar" if short else "bootstrap: coverage is good")
+    return 1 if short else 0
+
+
 def run_check(arguments):  # type: (list[str]) -> int
     """Everything a reviewer would run; goes on after a failure, so that one run shows them all."""
     if arguments not in ([], ["--no-tests"]):
@@ -299,6 +323,7 @@ COMMANDS = (  # (name, its arguments, what it does, function: arguments -> exit 
     ("demo", "", "play a purchase from invoice to receipt, offline", lambda rest: run(["apay", "demo"] + rest)),
     ("test", "[pytest arguments]", "run the tests", run_tests),
     ("check", "[--no-tests]", "run ruff, mypy --strict and the tests", run_check),
+    ("coverage", "[pytest arguments]", "which lines and branches the tests reach", run_coverage),
     ("crash", "[--kills N]", "end apay N times with kill -9, and compare the books", run_crash),
     ("apay", "[arguments]", "run apay itself", lambda rest: run(["apay"] + rest)),
     (

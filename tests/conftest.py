@@ -23,6 +23,13 @@ def restored_signals() -> Iterator[None]:
         signal.signal(name, handler)
 
 
+def pytest_configure() -> None:
+    """A shell's background job ignores these, and so would every process that a test starts."""
+    for name, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(name) is signal.SIG_IGN:
+            signal.signal(name, usual)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Longer campaigns are the same tests with larger numbers."""
     parser.addoption("--seeds", type=int, default=500, help="how many stories the simulation plays")

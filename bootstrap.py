@@ -293,9 +293,13 @@ def run_coverage(arguments):  # type: (list[str]) -> int
     set_up()
     os.chdir(ROOT)
     tests = [os.path.join("tests", name) for name in sorted(os.listdir("tests")) if name not in UNCOVERED_TESTS]
-    tests = [path for path in tests if os.path.isdir(path) or path.endswith(".py") and "test_" in path]
+    tests = [path for path in tests if os.path.isdir(path) or (path.endswith(".py") and "test_" in path)]
     steps = [["coverage", "erase"]]
-    steps += [["coverage", "run", "-m", "pytest", "-n", TEST_WORKERS, "--seeds=20", "--machine-steps=2000"] + tests + arguments]
+    steps += [
+        ["coverage", "run", "-m", "pytest", "-n", TEST_WORKERS, "--seeds=20", "--machine-steps=2000"]
+        + tests
+        + arguments
+    ]
     steps += [["coverage", "combine", "--quiet"]]
     for step in steps:
         code = run_to_its_end(in_venv(step))

@@ -13,7 +13,8 @@ from apaycli.core.decide import Shop
 from apaycli.core.invoice import Ids
 from apaycli.core.model import Invoice, LabeledPrice, Product, Tips
 from apaycli.listen.processor import Processor
-from apaycli.store.protocol import AnswerResult, Store
+from apaycli.store.protocol import Store
+from apaycli.store.values import AnswerResult
 
 DUCK = Product("duck", "Rubber duck", "Yellow, 8 cm.", "INR", (LabeledPrice("Duck", 49900),), stock=30)
 SHOP = Shop("test", {"duck": DUCK}, 1800, hooks=("program", "url"))

@@ -110,7 +110,10 @@ def commands_in(text: str) -> list[list[str]]:
 
 PAGES_WITH_COMMANDS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("first-invoice", "stock-file", "check-live", "ledger")),
+    *(
+        f"docs/{name}.md"
+        for name in ("first-invoice", "stock-file", "check-live", "ledger", "invoices", "conversation")
+    ),
 )
 
 

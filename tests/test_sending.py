@@ -232,7 +232,7 @@ def test_a_group_that_moves_in_circles_is_given_up(desk: Desk) -> None:
 
 
 def test_thread_silence_and_protection_reach_telegram(desk: Desk) -> None:
-    [sent] = desk.send(TOPICS, delivery=Delivery(42, True, True))
+    [sent] = desk.send(TOPICS, delivery=Delivery(message_thread_id=42, disable_notification=True, protect_content=True))
     assert sent.state == "sent"
     [record] = desk.world.requests.records
     assert {name: record.params[name] for name in ("message_thread_id", "disable_notification", "protect_content")} == {

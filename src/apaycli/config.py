@@ -67,7 +67,10 @@ KEYS: tuple[Key, ...] = (
     Key("terms.version", parse_text),
     Key("terms.text_file", parse_path),
     Key("terms.require_acceptance", parse_flag, False),
+    Key("listen.close_when_paid", parse_flag, False),
     Key("support.text", parse_text),
+    Key("support.forward_to", parse_chat),
+    Key("messages.file", parse_path),
     Key("notify.chat", parse_chat),
     Key("hooks.on_paid", parse_command),
     Key("hooks.on_paid_url", parse_hook_url),
@@ -76,9 +79,7 @@ KEYS: tuple[Key, ...] = (
 )
 
 # Keys of product.md that a later version uses: known, so that nobody calls them a mistake; not silently dropped.
-LATER_KEYS = frozenset(
-    "support.forward_to backup.dir backup.every backup.keep apay.base_url apay.api_key_file apay.project_id".split()
-)
+LATER_KEYS = frozenset("backup.dir backup.every backup.keep apay.base_url apay.api_key_file apay.project_id".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +317,8 @@ def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str], path:
         if values.get(name) and values.get(f"{name}_file") and origins[name] == str(path)
     ]
     if values.get("terms.require_acceptance"):
-        problems.append(f"{path}: terms.require_acceptance = true is not possible with this version of apay")
+        missing = [name for name in ("terms.version", "terms.text_file") if not values.get(name)]
+        problems += [f"{path}: terms.require_acceptance = true needs {name}" for name in missing]
     return problems
 
 

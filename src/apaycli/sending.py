@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from apaycli.botapi.client import BotApi, NotSent, OutcomeUnknown, Refused
-from apaycli.botapi.methods import Delivery, send_invoice
+from apaycli.botapi.methods import Delivery, invoice_content, send_invoice
 from apaycli.clock import Clock
+from apaycli.core.invoice import LINK_CHAT
 from apaycli.core.model import Invoice
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, TokenError
@@ -35,6 +36,7 @@ class Sent:
     invoice: Invoice
     state: Literal["sent", "refused", "unknown"]
     message_id: int | None = None
+    link: str | None = None
     failure: ApayError | None = None
 
 
@@ -55,7 +57,7 @@ def send_all(
             tx.record_invoice(invoice)
         reach("invoice_recorded_before_it_is_sent")
         try:
-            sent = _send(invoice, api, provider_token, delivery, say, sleep)
+            sent = _send(invoice, api, store, provider_token, delivery, say, sleep)
         except TokenError as error:
             sent = Sent(invoice, "refused", failure=error)
         except KeyboardInterrupt:
@@ -75,6 +77,7 @@ def _record(store: Store, sent: Sent, clock: Clock, error: str | None) -> None:
             sent.state,
             clock.now(),
             message_id=sent.message_id,
+            link=sent.link,
             chat_id=sent.invoice.chat_id,
             error=error,
         )
@@ -83,6 +86,7 @@ def _record(store: Store, sent: Sent, clock: Clock, error: str | None) -> None:
 def _send(
     invoice: Invoice,
     api: BotApi,
+    store: Store,
     provider_token: str,
     delivery: Delivery,
     say: Callable[[str], None],
@@ -91,6 +95,9 @@ def _send(
     waits = 0
     while True:
         try:
+            if invoice.chat_id == LINK_CHAT:
+                link = api.call("createInvoiceLink", invoice_content(invoice, provider_token))
+                return Sent(invoice, "sent", link=shown_link(link))
             message = api.call("sendInvoice", send_invoice(invoice, provider_token, delivery))
             return Sent(invoice, "sent", _message_id(message))
         except OutcomeUnknown as failure:
@@ -101,6 +108,8 @@ def _send(
             if refusal.migrate_to_chat_id is not None and waits < _WAITS_MAX:
                 # The group became a supergroup; Telegram says under which id it lives on.
                 waits += 1
+                with store.transaction() as tx:
+                    tx.migrate_chat(int(invoice.chat_id), refusal.migrate_to_chat_id)
                 invoice = replace(invoice, chat_id=str(refusal.migrate_to_chat_id))
                 say(f"apay: the group has a new id, {invoice.chat_id}: use it from now on")
             elif refusal.retry_after is not None and waits < _WAITS_MAX and refusal.retry_after <= _WAIT_SECONDS_MAX:
@@ -114,12 +123,23 @@ def _send(
                 return Sent(invoice, "refused", failure=refusal)
 
 
+def shown_link(link: Any) -> str | None:
+    """`https://t.me/$...`: Telegram has also named a domain that its own apps do not open (python-telegram-bot
+    issue 5296)."""
+    if not isinstance(link, str) or "$" not in link:
+        return None
+    return "https://t.me/$" + link.rpartition("$")[2]
+
+
 def _message_id(message: Any) -> int | None:
     value = message.get("message_id") if isinstance(message, dict) else None
     return value if type(value) is int else None
 
 
 def _unknown(invoice: Invoice, failure: OutcomeUnknown) -> OutcomeUnknown:
+    if invoice.chat_id == LINK_CHAT:
+        hint = "run it again: a link that nobody has seen does no harm"
+        return type(failure)(f"it is unknown whether Telegram made the link: {failure.message}", hint=hint)
     return type(failure)(
         f"it is unknown whether {invoice.chat_id} got the invoice {invoice.invoice_id}: {failure.message}",
         hint="look into the chat; apay does not send it again by itself. If it is there, it can be paid",

@@ -9,34 +9,42 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from apaycli.core.invoice import (
-    NEEDS,
     Problem,
     check_currency,
     check_photo_url,
     check_prices,
+    check_shipping,
     check_text,
     check_tips,
 )
-from apaycli.core.model import Forwarding, LabeledPrice, Product, Tips
+from apaycli.core.model import Product
 from apaycli.errors import ConfigError
-from apaycli.files import FileProblem, Real, parse_toml, read_text
-from apaycli.money import AMOUNT_MAX, AmountError, currencies, parse_amount
+from apaycli.files import FileProblem, parse_toml, read_text
+from apaycli.money import currencies
+from apaycli.stock_values import (
+    Bad,
+    parse_flag,
+    parse_forwarding,
+    parse_need,
+    parse_optional_text,
+    parse_prices,
+    parse_provider_data,
+    parse_shipping,
+    parse_text,
+    parse_tips,
+    parse_units,
+)
 from apaycli.text import nearest, show
 
 _SKU = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
-_UNITS_MAX = 1_000_000_000
 _TOP_KEYS = ("currency", "products")
 _PRODUCT_KEYS = (
     "title", "description", "price", "prices", "currency", "stock", "max_per_buyer", "sold_out", "photo_url",
-    "need", "tips", "shipping", "forwarding", "paused",
+    "need", "tips", "shipping", "provider_data", "forwarding", "paused",
 )  # fmt: skip
-
-
-class _Bad(ValueError):
-    """What is allowed, as the end of a sentence that began with file, product and key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +125,32 @@ class _Reader:
     def _read(self, sku: str, values: dict[str, Any], currency: str, place: str) -> Product | None:
         price = "prices" if "prices" in values else "price"  # what the merchant wrote is what is named
         read: dict[str, Callable[[], Any]] = {
-            price: lambda: _prices(values, currency),
-            "title": lambda: _text(values, "title"),
-            "description": lambda: _text(values, "description"),
-            "stock": lambda: _units(values.get("stock"), least=0),
-            "max_per_buyer": lambda: _units(values.get("max_per_buyer"), least=1),
-            "sold_out": lambda: _optional_text(values.get("sold_out")),
-            "photo_url": lambda: _optional_text(values.get("photo_url")),
-            "need": lambda: _need(values.get("need", [])),
-            "tips": lambda: _tips(values.get("tips", {}), currency),
-            "forwarding": lambda: _forwarding(values.get("forwarding")),
-            "paused": lambda: _flag(values.get("paused", False)),
-            "shipping": lambda: _no_shipping(values.get("shipping")),
+            price: lambda: parse_prices(values, currency),
+            "title": lambda: parse_text(values, "title"),
+            "description": lambda: parse_text(values, "description"),
+            "stock": lambda: parse_units(values.get("stock"), least=0),
+            "max_per_buyer": lambda: parse_units(values.get("max_per_buyer"), least=1),
+            "sold_out": lambda: parse_optional_text(values.get("sold_out")),
+            "photo_url": lambda: parse_optional_text(values.get("photo_url")),
+            "need": lambda: parse_need(values.get("need", [])),
+            "tips": lambda: parse_tips(values.get("tips", {}), currency),
+            "forwarding": lambda: parse_forwarding(values.get("forwarding")),
+            "paused": lambda: parse_flag(values.get("paused", False)),
+            "shipping": lambda: parse_shipping(values.get("shipping", []), currency),
+            "provider_data": lambda: parse_provider_data(values.get("provider_data")),
         }
         if not currency:  # amounts cannot be read without one; everything else can
-            del read[price], read["tips"]
+            del read[price], read["tips"], read["shipping"]
         fields: dict[str, Any] = {}
         for key, parse in read.items():
             try:
                 fields[key] = parse()
-            except _Bad as bad:
+            except Bad as bad:
                 self.problems.append(f"{self.path}: {place}.{key} {bad}")
         limits = _limits(fields, price, currency)
         self._sort((replace(limit, field=price) if limit.field == "prices" else limit for limit in limits), place + ".")
         if not currency or len(fields) < len(read):
             return None
-        del fields["shipping"]
         return Product(sku=sku, currency=currency, prices=fields.pop(price), **fields)
 
     def _sort(self, problems: Iterator[Problem], prefix: str) -> None:
@@ -160,105 +168,9 @@ def _limits(fields: Mapping[str, Any], price: str, currency: str) -> Iterator[Pr
         yield from check_prices(fields[price], currency)
     if "tips" in fields:
         yield from check_tips(fields["tips"], currency)
+    if "shipping" in fields:
+        yield from check_shipping(fields["shipping"], fields.get(price, ()), currency)
     yield from check_photo_url(fields.get("photo_url"))
-
-
-def _text(values: dict[str, Any], key: str) -> str:
-    value = values.get(key)
-    if not _is_text(value):
-        raise _Bad("must be a text in quotes" if key in values else "is missing")
-    return value
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """A TOML real arrives as text, too, but nobody put it into quotes."""
-    return isinstance(value, str) and not isinstance(value, Real)
-
-
-def _optional_text(value: object) -> str | None:
-    if value is None:
-        return None
-    if not _is_text(value) or not value.strip():
-        raise _Bad("must be a text in quotes, and not empty")
-    return value
-
-
-def _prices(values: dict[str, Any], currency: str) -> tuple[LabeledPrice, ...]:
-    """`price`, or `prices = [{ label = "..", amount = .. }]`: one of the two."""
-    if ("price" in values) == ("prices" in values):
-        raise _Bad("needs either price or prices")
-    if "price" in values:
-        title = values.get("title")
-        label = title if isinstance(title, str) and title.strip() else "?"  # a bad title has its own problem
-        return (LabeledPrice(label, amount_of(values["price"], currency)),)
-    lines = values["prices"]
-    if not isinstance(lines, list) or not lines:
-        raise _Bad('must be a list such as [{ label = "Duck", amount = 450 }]')
-    return tuple(_price_line(line, currency) for line in lines)
-
-
-def _price_line(line: object, currency: str) -> LabeledPrice:
-    if not isinstance(line, dict) or set(line) != {"label", "amount"} or not _is_text(line["label"]):
-        raise _Bad('has a line that is not { label = "..", amount = .. }')
-    return LabeledPrice(line["label"], amount_of(line["amount"], currency, signed=True))
-
-
-def amount_of(value: object, currency: str, *, signed: bool = False) -> int:
-    """A TOML number or text in major units → smallest units, exactly. `signed`: a discount may be negative."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise _Bad("must be an amount such as 499 or 19.99")
-    if isinstance(value, int) and abs(value) > AMOUNT_MAX:  # in hexadecimal it may be too long even to be shown
-        raise _Bad("is no amount: it is too large")
-    text = str(value)
-    negative = signed and text.startswith("-")
-    try:
-        amount = parse_amount(text[1:] if negative else text, currency)
-    except AmountError as error:
-        shown = f", this is {show(text, 40)}" if not isinstance(value, Real) or len(text) < 40 else ""
-        raise _Bad(f"is no amount: {error}{shown}") from None
-    return -amount if negative else amount
-
-
-def _units(value: object, least: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _UNITS_MAX:
-        raise _Bad(f"must be a whole number of units, {least} to {_UNITS_MAX}")
-    return value
-
-
-def _need(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or any(item not in NEEDS for item in value):
-        raise _Bad(f"takes a list of {', '.join(NEEDS)}")
-    return tuple(value)
-
-
-def _tips(value: object, currency: str) -> Tips:
-    if not isinstance(value, dict) or set(value) - {"max", "suggested"}:
-        raise _Bad("must be { max = 50, suggested = [10, 20] }")
-    if not value:
-        return Tips()
-    suggested = value.get("suggested", [])
-    if not isinstance(suggested, list) or "max" not in value:
-        raise _Bad("must be { max = 50, suggested = [10, 20] }")
-    return Tips(amount_of(value["max"], currency), tuple(amount_of(item, currency) for item in suggested))
-
-
-def _forwarding(value: object) -> Forwarding | None:
-    if value not in (None, "pay-button", "deep-link"):
-        raise _Bad('must be "pay-button" or "deep-link"')
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _Bad("must be true or false")
-    return value
-
-
-def _no_shipping(value: object) -> None:
-    if value is not None:
-        raise _Bad("is not possible with this version of apay: it would sell without the cost of delivery")
 
 
 class StockWatch:

@@ -14,10 +14,19 @@ from apaycli.botapi.methods import (
     request_of,
     send_invoice,
 )
-from apaycli.core.conversation import AnswerInlineQuery, AnswerShippingQuery, Effect, SendInvoice, SendText
+from apaycli.core.conversation import (
+    AnswerCallbackQuery,
+    AnswerInlineQuery,
+    AnswerShippingQuery,
+    Button,
+    Effect,
+    RemoveKeyboard,
+    SendInvoice,
+    SendText,
+)
 from apaycli.core.decide import Shop, decline
 from apaycli.core.incoming import PreCheckoutQuery
-from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, Product, Tips, User
+from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, Product, ShippingOption, Tips, User
 from apaycli.money import render_money
 
 TOKEN = "1234567890:TEST:0f6f4d1e"
@@ -35,6 +44,7 @@ PLAIN = Invoice(
     forwarding="pay-button",
     created_at=1_767_261_600_000,
 )
+POST = ShippingOption("post", "Post", (LabeledPrice("Post", 6_000),), ("BD",))
 FULL = replace(
     PLAIN,
     chat_id="-1001234567890",
@@ -43,10 +53,15 @@ FULL = replace(
     tips=Tips(5_000, (1_000, 2_000)),
     photo_url="https://shop.example/tea.jpg",
     need=("name", "phone", "email", "address"),
+    shipping=(POST,),
+    provider_data='{"a": 1}',
 )
-QUIET = Delivery(message_thread_id=42, disable_notification=True, protect_content=True)
+QUIET = Delivery(message_thread_id=42, reply_to=7, disable_notification=True, protect_content=True)
+
+DIRECT = Delivery(direct_messages_topic_id=77)
 
 INVOICES = {
+    "to a channel's direct messages": (PLAIN, DIRECT),
     "plain": (PLAIN, Delivery()),
     "to a channel by name": (replace(PLAIN, chat_id="@sandbox_channel"), Delivery()),
     "to a topic, silent, protected, with everything": (FULL, QUIET),
@@ -76,8 +91,11 @@ def test_send_invoice_says_all_that_the_invoice_says() -> None:
         "need_phone_number": True,
         "need_email": True,
         "need_shipping_address": True,
+        "is_flexible": True,
+        "provider_data": '{"a": 1}',
         "start_parameter": "inv_0123456789abcdef",
         "message_thread_id": 42,
+        "reply_parameters": {"message_id": 7},
         "disable_notification": True,
         "protect_content": True,
     }
@@ -95,7 +113,15 @@ EFFECTS: dict[str, Effect] = {
     "an invoice again": SendInvoice(987654321, replace(FULL, chat_id="@elsewhere")),
     "no inline result": AnswerInlineQuery("4241990133470210301", (), ""),
     "inline results with more to come": AnswerInlineQuery("4241990133470210301", (PLAIN, FULL), "50"),
-    "no delivery": AnswerShippingQuery("2413557190573486601", "Sorry, the shop cannot deliver there."),
+    "no delivery": AnswerShippingQuery("2413557190573486601", error_message="Sorry, not there."),
+    "ways of delivery": AnswerShippingQuery("2413557190573486601", (POST,)),
+    "a text with buttons": SendText(
+        1, "For sale", (Button("Tea", "b:tea"), Button("Tea", url="https://t.me/x?start=y"))
+    ),
+    "a press is answered": AnswerCallbackQuery("4241990133470210401"),
+    "a press is answered with words": AnswerCallbackQuery("4241990133470210401", "Thank you."),
+    "the last use is paid": RemoveKeyboard("-1001234567890", 77),
+    "the last use is paid, in a channel by name": RemoveKeyboard("@sandbox_channel", 77),
 }
 
 

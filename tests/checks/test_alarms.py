@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apaycli.checks.status import ALARMS, DEAF_MILLISECONDS, Status, alarms_of
-from apaycli.store.protocol import Gap, LedgerCounts, ListenerRun
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun
 
 NOW = 1_767_261_600_000
 HOUR = 3_600_000
@@ -22,6 +22,7 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "mention a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),
+    ("support", {"counts": replace(COUNTS, support_requests=2, support_oldest_at=NOW - 24 * HOUR)}, "2 open"),
     ("stock", {"stock_problems": ("line 3: no",)}, "line 3: no"),
     ("disk", {"free_bytes": 99 * 2**20}, "99 MiB are free"),
 ]

@@ -10,7 +10,7 @@ from apaycli.botapi.client import BotApi, Reply
 from apaycli.checks.facts import gather_facts
 from apaycli.checks.model import LiveFacts
 from apaycli.clock import ManualClock
-from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
+from apaycli.core.messages import ENGLISH
 from apaycli.core.model import Mode
 from apaycli.errors import ApayError, LedgerError
 from apaycli.store.sqlite import SqliteStore, open_in_memory, open_sqlite
@@ -68,7 +68,9 @@ def test_a_good_shop_is_seen_whole(shop: Shop) -> None:
     assert (facts.bot_token_error, facts.provider_token_error, facts.provider_token_word) == (None, None, "TEST")
     assert (facts.products, facts.stock_problems, facts.stock_warnings) == (2, (), ())
     assert (facts.terms_text, facts.terms_version, facts.terms_reply) == ("Be nice.", "3", "Be nice.")
-    assert facts.support_reply == f"Write to @help.\n\n{TELEGRAM_CANNOT_HELP}"
+    assert facts.support_reply == "\n\n".join(
+        ("Write to @help.", ENGLISH["support_how"], ENGLISH["telegram_cannot_help"])
+    )
     assert facts.now == shop.clock.now()
     assert facts.ledger.error is None
     assert facts.ledger.counts is not None
@@ -172,13 +174,13 @@ def test_terms_that_cannot_be_read_are_no_terms(shop: Shop) -> None:
     shop.write_config('[terms]\ntext_file = "nowhere.txt"\n')
     assert gather(shop, offline=True).terms_text is None
     assert gather(shop, offline=True).support_text is None
-    assert TELEGRAM_CANNOT_HELP in gather(shop, offline=True).support_reply
+    assert ENGLISH["telegram_cannot_help"] in gather(shop, offline=True).support_reply
 
 
 def test_a_long_contact_never_pushes_telegrams_sentence_out(shop: Shop) -> None:
     shop.write_config(f'[support]\ntext = "{"x" * 5000}"\n')
     facts = gather(shop, offline=True)
-    assert TELEGRAM_CANNOT_HELP in facts.support_reply
+    assert ENGLISH["telegram_cannot_help"] in facts.support_reply
     assert facts.support_text is not None
     assert facts.support_text not in facts.support_reply
 

@@ -8,8 +8,8 @@ import pytest
 
 from apaycli.checks.items import ATTESTABLE, ATTESTED_DAYS_MAX, CHECKS
 from apaycli.checks.model import Finding, LedgerFacts, LiveFacts, TelegramFacts, Webhook
-from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
-from apaycli.store.protocol import LedgerCounts, ListenerRun
+from apaycli.core.messages import ENGLISH
+from apaycli.store.values import LedgerCounts, ListenerRun
 
 NOW = 1_767_261_600_000
 DAY = 86_400_000
@@ -60,10 +60,11 @@ GOOD = LiveFacts(
     open_files=(),
     in_version_control=False,
     terms_text=TERMS,
+    terms_required=False,
     terms_version="1",
     support_text=SUPPORT,
     terms_reply=TERMS,
-    support_reply=f"{SUPPORT}\n\n{TELEGRAM_CANNOT_HELP}",
+    support_reply=f"{SUPPORT}\n\n{ENGLISH['telegram_cannot_help']}",
 )
 
 
@@ -292,11 +293,18 @@ UNSEEN = LiveFacts(
     open_files=None,
     in_version_control=False,
     terms_text=None,
+    terms_required=False,
     terms_version=None,
     support_text=None,
     terms_reply="",
     support_reply="",
 )
+
+
+def test_a_gate_that_is_shut_is_the_confirmation() -> None:
+    asked = replace(UNSEEN, terms_required=True, terms_version="3")
+    assert dict(CHECKS)["terms-confirmed"](asked).outcome == "pass"
+    assert dict(CHECKS)["terms-confirmed"](replace(asked, terms_version=None)).outcome == "manual"
 
 
 @pytest.mark.parametrize("telegram", [None, TelegramFacts(error="no answer")])
@@ -309,7 +317,7 @@ def test_nothing_passes_that_was_not_seen(telegram: TelegramFacts | None, token_
 def test_every_fact_is_looked_at_by_some_example() -> None:
     """Each field differs from the good facts in at least one bad example, save for what is only told."""
     examples = [facts for all_of_one in BAD.values() for facts, _, _ in all_of_one]
-    told = {"now", "configured_bot_id", "products", "terms_version"}
+    told = {"now", "configured_bot_id", "products", "terms_version", "terms_required"}
     for field in fields(LiveFacts):
         if field.name not in told:
             assert any(getattr(facts, field.name) != getattr(GOOD, field.name) for facts in examples), field.name

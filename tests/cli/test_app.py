@@ -208,7 +208,7 @@ def test_no_command_is_a_short_help_and_code_2(shop: Shop, arguments: tuple[str,
     ("arguments", "said", "hint"),
     [
         (("stok",), "Did you mean 'stock'?", "apay --help"),
-        (("listn",), "Did you mean 'listen'?", "apay --help"),
+        (("listn",), "Did you mean 'listen'", "apay --help"),
         (("stock", "chek"), "no such command 'chek'", "apay stock --help"),
         (("stock", "--jsn"), "--json", "apay stock --help"),
         ((*DUCK, "--quantty", "3"), "--quantity", "apay send-invoice --help"),

@@ -6,7 +6,7 @@ from apaycli.checks.items import ATTESTABLE, CHECKS
 from apaycli.clock import ManualClock
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, User
-from apaycli.store.protocol import AnswerResult
+from apaycli.store.values import AnswerResult
 from shop import STOCK, Shop
 
 NAMES = [name for name, _ in CHECKS]

@@ -119,7 +119,7 @@ TALK: list[tuple[events.Event, str]] = [
     (events.ClockJumped(AT, 90), "apay: warning: the clock was set 90 s forward\n"),
     (events.ClockJumped(AT, -90), "apay: warning: the clock was set 90 s back\n"),
     (events.DiskLow(AT, 99 * 2**20), "apay: warning: 99 MiB are free where the ledger lies; make room\n"),
-    (events.NoticesRefused(AT, 2, "blocked"), "apay: warning: 2 message(s) for [notify] chat wait: blocked\n"),
+    (events.NoticesRefused(AT, 2, "blocked"), "apay: warning: 2 message(s) to you wait: blocked\n"),
     (
         events.LedgerStopped(AT, "the disk is full"),
         "apay: warning: the disk is full: until it is back, pre-checkouts are declined and receipts wait at Telegram\n",
@@ -141,6 +141,10 @@ TALK: list[tuple[events.Event, str]] = [
         "apay: the stock file has mistakes; the last good one stays in force\n  first\n  second\n",
     ),
     (events.Replied(AT, "sendMessage", "it failed"), "apay: sendMessage failed: it failed\n"),
+    (
+        events.RepliesDropped(AT, 900),
+        "apay: warning: 900 command(s) got no reply: too many at once; payments are not affected\n",
+    ),
     (events.Stopped(AT), "apay: stopped; everything that was confirmed is on disk\n"),
     (events.Standing(AT, AT, {}, 0), ""),
     (events.HookRan(AT, 7, "program", 1, None, None), ""),

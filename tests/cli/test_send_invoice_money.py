@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from shop import CHANNEL, RAHIM, Shop
+from shop import CHANNEL, RAHIM, Done, Shop
 
 DUCK = ("send-invoice", "rubber-duck", "--to")
 
@@ -27,10 +27,30 @@ def test_real_money_is_never_asked_for_unconfirmed(shop: Shop) -> None:
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 8), ("\n", 8), ("", 8), ("yy\n", 8)])
 def test_on_a_terminal_real_money_is_asked_about(shop: Shop, answer: str, code: int) -> None:
     token = shop.world.live_provider_token
+    with shop.store() as store, store.transaction() as tx:
+        tx.attest("physical-goods", 1)
     done = shop.run(*DUCK, RAHIM, "--live", stdin=answer, terminal=True, APAY_LIVE_PROVIDER_TOKEN=token)
     assert done.code == code
     assert "Ask for real money in 1 chat(s)? [y/N] " in done.err
     assert len(shop.requests("sendInvoice")) == (code == 0)
+
+
+def test_what_is_sold_is_asked_once_before_the_first_real_money(shop: Shop) -> None:
+    def send(answers: str) -> Done:
+        token = shop.world.live_provider_token
+        return shop.run(*DUCK, RAHIM, "--live", stdin=answers, terminal=True, APAY_LIVE_PROVIDER_TOKEN=token)
+
+    question = "Do you sell physical goods or services? [y/N] "
+    refused = send("n\n")
+    assert refused.code == 8
+    assert "digital goods and services belong to Telegram Stars" in refused.err
+    assert "Ask for real money" not in refused.err
+    assert (send("y\ny\n").code, shop.requests("sendInvoice")) != (0, [])
+    again = send("y\n")
+    assert again.code == 0
+    assert question not in again.err
+    with shop.store() as store:
+        assert set(store.attestations()) == {"physical-goods"}
 
 
 @pytest.mark.parametrize("how", [("--live",), ()])
@@ -39,6 +59,7 @@ def test_yes_confirms_real_money_and_the_first_line_says_live(shop: Shop, how: t
     done = shop.run(*DUCK, RAHIM, "--yes", "--json", *how, **environ)
     assert (done.code, done.json["mode"]) == (0, "live")
     assert done.err.splitlines()[0] == f"apay: @sandbox_merchant_bot, LIVE mode, ledger {shop.ledger}"
+    assert "apay check-live --attest physical-goods" in done.err
     assert shop.invoices()[0]["mode"] == "live"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from apaycli.core.model import Flag
-from apaycli.store.protocol import Gap
+from apaycli.store.values import Gap
 from ledger_rows import receipt
 from shop import Shop
 
@@ -89,7 +89,7 @@ def test_on_a_terminal_an_alarm_stands_out(shop: Shop) -> None:
     done = shop.run("status", terminal=True)
     assert "\x1b[31mALARM listener\x1b[0m\n        nobody has heard Telegram since" in done.out
     assert "        next: start apay listen\n" in done.out
-    assert "receipts        0\n" in done.out
+    assert "receipts          0\n" in done.out
 
 
 @pytest.mark.parametrize("words", ["6", "six", "-1h", ""])

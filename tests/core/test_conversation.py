@@ -5,35 +5,54 @@ from core_samples import ASHA, NOW, RAHIM, checkout_facts, invoice, product, res
 
 from apaycli.core.conversation import (
     INLINE_RESULTS_MAX,
-    MESSAGE_CHARACTERS_MAX,
-    TELEGRAM_CANNOT_HELP,
+    MESSAGE_UNITS_MAX,
     AnswerInlineQuery,
     AnswerShippingQuery,
+    Button,
+    Press,
     SendInvoice,
     SendText,
+    agreed,
+    link_unknown,
+    must_agree_first,
+    offer,
+    parse_press,
     products_to_offer,
+    refuse_shipping_query,
     reply_to_command,
-    reply_to_deep_link,
     reply_to_inline_query,
     reply_to_shipping_query,
+    request_received,
+    terms_again,
+    terms_first,
+    version_mark,
     would_be_query,
 )
 from apaycli.core.incoming import Command, InlineQuery, PreCheckoutQuery, ShippingQuery
-from apaycli.core.model import CheckoutFacts, DeclineReason
-from apaycli.core.wording import DECLINE_SENTENCES
+from apaycli.core.messages import ENGLISH, declined_name
+from apaycli.core.model import CheckoutFacts, DeclineReason, Invoice, LabeledPrice, ShippingOption
+from apaycli.core.wording import utf16_units
 
-CHAT = 77
+CHAT = ASHA.user_id
+GROUP = -1001234567890
+POST = ShippingOption("post", "Post", (LabeledPrice("Post", 6000),), ("IN",))
+PICKUP = ShippingOption("pickup", "Pick it up", (LabeledPrice("Pick it up", 0),))
 BEAR = product(sku="bear", title="Iron bear", description="Heavy", currency="BHD", stock=None)
 
 
-def command(name: str, text: str = "") -> Command:
-    return Command(1, CHAT, 2, name, text, ASHA)
+def command(name: str, text: str = "", chat_id: int = CHAT) -> Command:
+    return Command(1, chat_id, 2, name, text, ASHA)
 
 
-def said(effect: object) -> str:
+def only(effects: object) -> SendText:
+    (effect,) = effects if isinstance(effects, list) else [effects]
     assert isinstance(effect, SendText)
-    assert effect.chat_id == CHAT
-    return effect.text
+    return effect
+
+
+def said(effects: object) -> str:
+    assert only(effects).chat_id == CHAT
+    return only(effects).text
 
 
 @pytest.mark.parametrize("name", ["start", "help"])
@@ -59,34 +78,106 @@ def test_a_hostile_title_stays_one_harmless_line() -> None:
 def test_a_large_shop_fits_into_one_message() -> None:
     many = [product(sku=f"duck-{number}", title="🦆" * 16 + "x" * 16) for number in range(300)]
     text = said(reply_to_command(command("start"), shop(*many), {}))
-    assert len(text) <= MESSAGE_CHARACTERS_MAX
+    assert len(text) <= MESSAGE_UNITS_MAX
     assert text.count("•") == 50
+
+
+def test_each_product_has_a_button_that_brings_its_invoice() -> None:
+    welcome = only(reply_to_command(command("start"), shop(product(), BEAR), {}))
+    assert welcome.buttons == (
+        Button("Rubber duck, ₹499.00", callback_data="b:duck"),
+        Button("Iron bear, BHD 49.900", callback_data="b:bear"),
+    )
+    assert parse_press("b:duck") == Press("p_duck")
+
+
+def test_in_a_group_a_button_opens_the_private_chat() -> None:
+    welcome = only(reply_to_command(command("start", chat_id=GROUP), shop(), {}, "ducks_bot"))
+    assert (welcome.chat_id, welcome.buttons) == (
+        GROUP,
+        (Button("Rubber duck, ₹499.00", url="https://t.me/ducks_bot?start=p_duck"),),
+    )
 
 
 def test_terms_are_the_shops_or_honestly_missing() -> None:
     assert said(reply_to_command(command("terms"), shop(terms_text="Be kind."), {})) == "Be kind."
     assert "has not published its terms" in said(reply_to_command(command("terms"), shop(), {}))
-    assert said(reply_to_command(command("terms"), shop(terms_text="x" * 9999), {})) == "x" * 4096
+
+
+def test_terms_with_a_version_can_be_agreed_to() -> None:
+    terms = only(reply_to_command(command("terms"), shop(terms_text="Be kind.", terms_version="2026-11"), {}))
+    (button,) = terms.buttons
+    assert button.text == "I agree"
+    assert button.callback_data is not None
+    assert parse_press(button.callback_data) == Press("", version_mark("2026-11"))
+    assert version_mark("2026-11") != version_mark("2026-12")
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 9999, "🦆" * 5000, "line\n" * 3000, ("y" * 4000 + "\n") * 3], ids=lambda t: t[:4]
+)
+def test_long_terms_come_whole_in_several_messages_with_the_button_last(text: str) -> None:
+    parts = reply_to_command(command("terms"), shop(terms_text=text, terms_version="1"), {})
+    texts = [part.text for part in parts if isinstance(part, SendText)]
+    assert "".join(texts) == text
+    assert max(map(utf16_units, texts)) <= MESSAGE_UNITS_MAX
+    assert [bool(part.buttons) for part in parts if isinstance(part, SendText)] == [False] * (len(parts) - 1) + [True]
+
+
+def test_a_buyer_who_must_agree_first_gets_the_terms_and_a_button_that_leads_on() -> None:
+    asks = shop(terms_text="Be kind.", terms_version="2", require_acceptance=True)
+    assert must_agree_first(asks, ["1"])
+    assert not must_agree_first(asks, ["1", "2"])
+    assert not must_agree_first(shop(terms_version="2"), [])
+    for function, heading in ((terms_first, "Before you buy"), (terms_again, "The shop's terms have changed")):
+        first, terms = function(CHAT, asks, ASHA, "p_duck")
+        assert only(first).text.startswith(heading)
+        (button,) = only(terms).buttons
+        assert button.callback_data == f"a:{version_mark('2')}:p_duck"
+    assert agreed(asks, ASHA) == "Thank you. You agreed to the shop's terms, version 2."
+
+
+def test_the_data_of_a_button_fits_into_its_64_bytes() -> None:
+    asks = shop(terms_text="Be kind.", terms_version="x" * 1000)
+    (_, terms) = terms_first(CHAT, asks, ASHA, "p_" + "s" * 32)
+    assert only(terms).buttons[0].callback_data is not None
+    assert len(only(terms).buttons[0].callback_data or "") <= 64
+    assert utf16_units(agreed(asks, ASHA)) <= 200
+
+
+@pytest.mark.parametrize("data", ["", "x", "c:duck", "b", "\x00", "buy:duck"])
+def test_data_of_nobodys_button_means_nothing(data: str) -> None:
+    assert parse_press(data) is None
 
 
 @pytest.mark.parametrize("name", ["support", "paysupport"])
 @pytest.mark.parametrize("support_text", [None, "Write to @ducks.", "x" * 9999])
 def test_support_says_that_telegram_cannot_help(name: str, support_text: str | None) -> None:
     text = said(reply_to_command(command(name), shop(support_text=support_text), {}))
-    assert text.endswith(TELEGRAM_CANNOT_HELP)
+    assert text.endswith(ENGLISH["telegram_cannot_help"])
     assert text.startswith((support_text or "The shop has not said yet how it can be reached")[:40])
-    assert len(text) <= MESSAGE_CHARACTERS_MAX
+    assert len(text) <= MESSAGE_UNITS_MAX
 
 
 @pytest.mark.parametrize("name", ["settings", "", "Start", "terms_of_others"])
 def test_other_commands_are_left_alone(name: str) -> None:
-    assert reply_to_command(command(name), shop(), {}) is None
+    assert reply_to_command(command(name), shop(), {}) == []
 
 
-def test_a_deep_link_sends_its_invoice_again() -> None:
-    facts = checkout_facts()
-    assert facts.invoice is not None
-    assert reply_to_deep_link(command("start", "x"), facts, shop(), NOW) == SendInvoice(CHAT, facts.invoice)
+def test_in_private_support_says_how_to_leave_a_message() -> None:
+    assert "/support My parcel" in said(reply_to_command(command("support"), shop(), {}))
+    assert "/support My parcel" not in only(reply_to_command(command("support", chat_id=GROUP), shop(), {})).text
+
+
+def test_a_request_is_acknowledged_with_its_number() -> None:
+    text = said(request_received(command("support", "Where is it?"), shop(), 17))
+    assert "17" in text
+    assert ENGLISH["telegram_cannot_help"] in text
+    assert said(request_received(command("support", "Hello?"), shop(), None)) == ENGLISH["support_too_many"]
+
+
+def test_an_invoice_that_can_be_paid_is_sent() -> None:
+    assert offer(CHAT, invoice(), checkout_facts(), ASHA, shop(), NOW) == SendInvoice(CHAT, invoice())
 
 
 @pytest.mark.parametrize(
@@ -102,25 +193,26 @@ def test_a_deep_link_sends_its_invoice_again() -> None:
     ],
 )
 def test_a_deep_link_that_cannot_be_paid_says_why(facts: CheckoutFacts, reason: DeclineReason) -> None:
-    assert said(reply_to_deep_link(command("start", "x"), facts, shop(), NOW)) == DECLINE_SENTENCES[reason]
+    assert facts.invoice is not None
+    assert said(offer(CHAT, facts.invoice, facts, ASHA, shop(), NOW)) == ENGLISH[declined_name(reason)]
 
 
 def test_whoever_is_paying_already_gets_the_invoice_again() -> None:
     facts = CheckoutFacts(invoice(uses_max=1), uses_held=1, own_reservation=reservation(), stock_held=10)
-    assert isinstance(reply_to_deep_link(command("start", "x"), facts, shop(), NOW), SendInvoice)
+    assert facts.invoice is not None
+    assert isinstance(offer(CHAT, facts.invoice, facts, ASHA, shop(), NOW), SendInvoice)
 
 
-@pytest.mark.parametrize(
-    ("facts", "user"), [(CheckoutFacts(None), ASHA), (checkout_facts(), None)], ids=["unknown link", "no buyer"]
-)
-def test_an_unknown_link_leads_to_the_shop(facts: CheckoutFacts, user: object) -> None:
-    asked = Command(1, CHAT, 2, "start", "x", ASHA if user else None)
-    text = said(reply_to_deep_link(asked, facts, shop(), NOW))
-    assert text.startswith("This link is not known here any more.\n\nFor sale:\n• Rubber duck")
+def test_an_unknown_link_leads_to_the_shop() -> None:
+    unknown = link_unknown(command("start", "x"), shop(), {}, "ducks_bot")
+    assert unknown.text.startswith("This link is not known here any more.\n\nFor sale:\n• Rubber duck")
+    assert unknown.buttons
 
 
 def test_the_question_before_sending_is_the_buyers_own_query() -> None:
     assert would_be_query(invoice(), RAHIM) == PreCheckoutQuery(0, "", RAHIM, "INR", 49900, "payload-1")
+    delivered = would_be_query(invoice(shipping=(POST,)), RAHIM)
+    assert (delivered.total_amount, delivered.shipping_option_id) == (55900, "post")
 
 
 @pytest.mark.parametrize(
@@ -179,8 +271,30 @@ def test_inline_results_come_in_pages(offset: str, first: int, count: int, next_
     assert len(answer.invoices) == count
 
 
-def test_nothing_is_delivered_and_the_buyer_is_told() -> None:
-    answer = reply_to_shipping_query(ShippingQuery(1, "sq-1", ASHA, "payload-1", "BD"))
-    assert isinstance(answer, AnswerShippingQuery)
-    assert answer.shipping_query_id == "sq-1"
-    assert "not charged" in answer.error_message
+@pytest.mark.parametrize(
+    ("country_code", "options"),
+    [("IN", (POST, PICKUP)), ("in", (POST, PICKUP)), ("BD", (PICKUP,)), ("", (PICKUP,))],
+)
+def test_delivery_is_offered_by_country(country_code: str, options: tuple[ShippingOption, ...]) -> None:
+    asked = ShippingQuery(1, "sq-1", ASHA, "payload-1", country_code)
+    answer = reply_to_shipping_query(asked, invoice(shipping=(POST, PICKUP)), shop())
+    assert answer == AnswerShippingQuery("sq-1", options)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (invoice(shipping=(POST,)), "no_delivery"),
+        (invoice(), "no_delivery"),
+        (None, "declined_unknown_invoice"),
+    ],
+    ids=["another country", "no delivery", "no invoice"],
+)
+def test_where_nothing_is_delivered_the_buyer_is_told(found: Invoice | None, sentence: str) -> None:
+    answer = reply_to_shipping_query(ShippingQuery(1, "sq-1", ASHA, "payload-1", "BD"), found, shop())
+    assert answer == AnswerShippingQuery("sq-1", error_message=ENGLISH[sentence])
+
+
+def test_a_shipping_query_that_cannot_be_looked_up_is_refused() -> None:
+    answer = refuse_shipping_query(ShippingQuery(1, "sq-1", ASHA, "payload-1", "BD"), shop())
+    assert answer == AnswerShippingQuery("sq-1", error_message=ENGLISH["declined_unavailable"])

@@ -10,6 +10,7 @@ from core_samples import ASHA, NOW, RAHIM, TTL_SECONDS, checkout_facts, invoice,
 
 from apaycli.core.decide import DECLINE_RULES, decide_pre_checkout, decline, refusal_releases
 from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.messages import EVERY_LANGUAGE, Messages
 from apaycli.core.model import (
     CheckoutFacts,
     Decision,
@@ -19,6 +20,7 @@ from apaycli.core.model import (
     Product,
     Reenter,
     Reserve,
+    ShippingOption,
     Tips,
 )
 
@@ -31,10 +33,13 @@ class Scene:
     invoice: Invoice | None
     facts: CheckoutFacts
     product: Product | None
+    terms_version: str | None = None  # must be agreed to
 
     def decide(self) -> Decision:
         products = (self.product,) if self.product else (product(sku="bear"),)
-        return decide_pre_checkout(self.query, replace(self.facts, invoice=self.invoice), shop(*products), NOW)
+        must = {"terms_version": self.terms_version, "require_acceptance": self.terms_version is not None}
+        facts = replace(self.facts, invoice=self.invoice)
+        return decide_pre_checkout(self.query, facts, shop(*products, **must), NOW)
 
     def having(self, *troubles: "Trouble") -> "Scene":
         scene = self
@@ -75,6 +80,7 @@ TROUBLES: dict[DeclineReason, Trouble] = {
     DeclineReason.CURRENCY_MISMATCH: _query(currency="BDT"),
     DeclineReason.AMOUNT_MISMATCH: _query(total_amount=49899),
     DeclineReason.OTHER_BUYER: _invoice(buyer_id=RAHIM.user_id),
+    DeclineReason.TERMS_NOT_ACCEPTED: lambda scene: replace(scene, terms_version="2"),
     DeclineReason.NOT_FOR_SALE: _product(paused=True),
     DeclineReason.ALREADY_PAID: _both(_invoice(uses_max=1), _facts(uses_paid=1)),
     DeclineReason.BEING_PAID: _both(_invoice(uses_max=1), _facts(uses_held=1)),
@@ -92,9 +98,8 @@ def test_the_order_of_reasons_is_the_contract() -> None:
 
 
 def test_rules_stand_in_the_order_of_the_reasons() -> None:
-    without_a_rule = {DeclineReason.UNKNOWN_INVOICE, DeclineReason.TERMS_NOT_ACCEPTED}
-    assert [reason for reason, _ in DECLINE_RULES] == [r for r in DeclineReason if r not in without_a_rule]
-    assert list(TROUBLES) == [r for r in DeclineReason if r is not DeclineReason.TERMS_NOT_ACCEPTED]
+    assert [reason for reason, _ in DECLINE_RULES] == list(DeclineReason)[1:]  # the first has no invoice to look at
+    assert list(TROUBLES) == list(DeclineReason)
 
 
 def test_the_scene_without_trouble_is_accepted() -> None:
@@ -254,18 +259,67 @@ def test_reentry_does_not_get_around_the_other_rules(reason: DeclineReason) -> N
     assert GOOD.having(OWN, TROUBLES[reason]).decide().reason == reason
 
 
+@pytest.mark.parametrize(
+    ("accepted", "ok"), [((), False), (("1",), False), (("2",), True), (("1", "2", "3"), True)], ids=str
+)
+def test_who_agreed_to_the_terms_in_force_may_pay(accepted: tuple[str, ...], ok: bool) -> None:
+    asked = replace(GOOD, terms_version="2").having(_facts(accepted_versions=frozenset(accepted)))
+    assert asked.decide().ok is ok
+
+
+def test_a_shop_that_does_not_ask_sells_without_consent() -> None:
+    shop_with_terms = shop(terms_version="2", require_acceptance=False)
+    assert decide_pre_checkout(query(), checkout_facts(), shop_with_terms, NOW).ok
+
+
+POST = ShippingOption("post", "Post", (LabeledPrice("Post", 6000), LabeledPrice("Stamps", 500)), ("IN",))
+PICKUP = ShippingOption("pickup", "Pick it up", (LabeledPrice("Pick it up", 0),))
+
+
+@pytest.mark.parametrize(
+    ("option_id", "total_amount", "max_tip_amount", "ok"),
+    [
+        ("post", 56400, 0, True),
+        ("post", 56399, 0, False),
+        ("post", 56401, 0, False),
+        ("post", 49900, 0, False),
+        ("post", 57400, 1000, True),
+        ("post", 57401, 1000, False),
+        ("pickup", 49900, 0, True),
+        ("pickup", 56400, 0, False),
+        (None, 49900, 0, False),
+        (None, 56400, 0, False),
+        ("", 49900, 0, False),
+        ("courier", 49900, 0, False),
+    ],
+)
+def test_the_total_is_price_and_delivery_and_tip_exactly(
+    option_id: str | None, total_amount: int, max_tip_amount: int, ok: bool
+) -> None:
+    with_delivery = _invoice(shipping=(POST, PICKUP), tips=Tips(max_tip_amount))
+    scene = GOOD.having(with_delivery, _query(total_amount=total_amount, shipping_option_id=option_id))
+    decision = scene.decide()
+    assert decision.ok is ok
+    assert decision.reason == (None if ok else DeclineReason.AMOUNT_MISMATCH)
+
+
+def test_an_invoice_without_delivery_takes_no_option() -> None:
+    assert GOOD.having(_query(shipping_option_id="post")).decide().reason == DeclineReason.AMOUNT_MISMATCH
+
+
 def test_a_live_shop_declines_a_test_invoice() -> None:
     decision = decide_pre_checkout(query(), checkout_facts(), shop(mode="live"), NOW)
     assert decision.reason == DeclineReason.UNAVAILABLE
 
 
 def test_the_sentence_is_the_buyers_language_and_the_products_own() -> None:
-    wordings = {"sold_out": "all gone", "bn.sold_out": "শেষ", "expired": "too late"}
+    generic = {"declined_sold_out": "all gone", "declined_expired": "too late"}
+    messages = Messages({EVERY_LANGUAGE: generic, "bn": {"declined_sold_out": "শেষ"}})
     sold_out = checkout_facts(stock_sold=10)
-    with_wordings = shop(decline_wordings=wordings)
+    with_wordings = shop(messages=messages)
     assert decide_pre_checkout(query(), sold_out, with_wordings, NOW).error_message == "all gone"
     assert decide_pre_checkout(query(buyer=RAHIM), sold_out, with_wordings, NOW).error_message == "শেষ"
-    own = shop(product(sold_out="No ducks. A bear?"), decline_wordings=wordings)
+    own = shop(product(sold_out="No ducks. A bear?"), messages=messages)
     assert decide_pre_checkout(query(), sold_out, own, NOW).error_message == "No ducks. A bear?"
     assert decline(query(), DeclineReason.EXPIRED, own).error_message == "too late"
 

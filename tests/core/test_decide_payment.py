@@ -16,10 +16,12 @@ from apaycli.core.model import (
     Booking,
     Flag,
     Invoice,
+    LabeledPrice,
     OrderInfo,
     PaymentFacts,
     Receipt,
     Reservation,
+    ShippingOption,
     Tips,
     User,
 )
@@ -133,6 +135,26 @@ def test_a_receipt_says_everything_that_is_known() -> None:
         shipping_option_id="post",
         order_info=OrderInfo(name="Asha", phone_number="1"),
     )
+
+
+@pytest.mark.parametrize(
+    ("option_id", "total_amount", "flag", "tip_amount", "shipping_amount"),
+    [
+        ("post", 55900, None, 0, 6000),
+        ("post", 56000, None, 100, 6000),
+        ("post", 56001, Flag.AMOUNT_MISMATCH, 0, 0),
+        ("post", 49900, Flag.AMOUNT_MISMATCH, 0, 0),
+        ("boat", 55900, Flag.AMOUNT_MISMATCH, 0, 0),
+        (None, 49900, Flag.AMOUNT_MISMATCH, 0, 0),
+    ],
+)
+def test_price_delivery_and_tip_are_told_apart(
+    option_id: str | None, total_amount: int, flag: Flag | None, tip_amount: int, shipping_amount: int
+) -> None:
+    post = ShippingOption("post", "Post", (LabeledPrice("Post", 6000),))
+    facts = payment_facts(invoice=invoice(shipping=(post,), tips=Tips(100)), own_reservation=reservation())
+    receipt = decide_payment(payment(shipping_option_id=option_id, total_amount=total_amount), facts, shop(), NOW)
+    assert (receipt.flag, receipt.tip_amount, receipt.shipping_amount) == (flag, tip_amount, shipping_amount)
 
 
 def test_an_unmatched_receipt_keeps_what_came() -> None:

@@ -6,6 +6,7 @@ import pytest
 from core_update_samples import SAMPLES
 
 from apaycli.core.incoming import (
+    CallbackQuery,
     ChatMigrated,
     Command,
     Ignored,
@@ -78,9 +79,9 @@ KINDS: dict[str, object] = {
     "message.terms": Command(710000133, RAHIM.user_id, 304, "terms", "", RAHIM),
     "message.terms.group_addressed": Command(710000134, GROUP, 3304, "terms", "", ASHA),
     # Telegram's stand-in for an anonymous administrator is never taken for a buyer.
-    "message.text.anonymous_admin": Command(710000141, GROUP, 3305, "terms", "", None),
+    "message.text.anonymous_admin": Ignored(710000141, "message"),
     "message.text.plain": Ignored,
-    "other.callback_query": Ignored(710000151, "callback_query"),
+    "other.callback_query": CallbackQuery(710000151, "4241990133470210401", RAHIM, "help"),
     "other.channel_post": Ignored(710000149, "channel_post"),
     "other.edited_channel_post": Ignored(710000150, "edited_channel_post"),
     "other.edited_message": Ignored(710000148, "edited_message"),

@@ -15,15 +15,15 @@ import simulation_checker
 from botapi_spec import log_complaints
 from crash_shop import CrashShop
 
+from apaycli.core.messages import ENGLISH, declined_name
 from apaycli.core.model import DeclineReason
-from apaycli.core.wording import DECLINE_SENTENCES
 from apaycli.store.sqlite import SqliteStore, open_sqlite
 
 # What one chapter is worth, summed up at the end of a run.
 FIGURES = (
     "kills", "lives", "charges", "lost", "doubled", "oversold", "violations", "accepted", "declined", "unanswered",
 )  # fmt: skip
-_UNAVAILABLE = DECLINE_SENTENCES[DeclineReason.UNAVAILABLE]
+_UNAVAILABLE = ENGLISH[declined_name(DeclineReason.UNAVAILABLE)]
 
 
 @dataclass(frozen=True)

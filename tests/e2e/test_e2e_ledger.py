@@ -6,10 +6,10 @@ from pathlib import Path
 
 from merchant import ASHA, MALLORY, RAHIM, Merchant, eventually
 
+from apaycli.core.messages import ENGLISH, declined_name
 from apaycli.core.model import DeclineReason
-from apaycli.core.wording import DECLINE_SENTENCES
 
-UNAVAILABLE = DECLINE_SENTENCES[DeclineReason.UNAVAILABLE]
+UNAVAILABLE = ENGLISH[declined_name(DeclineReason.UNAVAILABLE)]
 
 
 def locked(path: Path) -> sqlite3.Connection:

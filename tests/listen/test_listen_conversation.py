@@ -5,7 +5,7 @@ import json
 import pytest
 from rig import ASHA, RAHIM, Rig
 
-from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
+from apaycli.core.messages import ENGLISH
 from apaycli.listen import events
 from apaycli.listen.listener import Listener
 
@@ -25,8 +25,9 @@ def said(rig: Rig, chat_id: int) -> list[str]:
         ("/help", "/terms"),
         ("/terms", "terms"),
         ("/terms@sandbox_merchant_bot", "terms"),
-        ("/support", TELEGRAM_CANNOT_HELP),
-        ("/paysupport where is it?", "Write to @shop"),
+        ("/support", ENGLISH["telegram_cannot_help"]),
+        ("/paysupport", "Write to @shop"),
+        ("/paysupport where is it?", "Its number is 1"),
         ("/start no-such-thing", "not known here any more"),
     ],
 )
@@ -83,6 +84,7 @@ def test_a_deep_link_to_something_sold_out_says_so(rig: Rig) -> None:
 def test_an_inline_invoice_is_in_the_ledger_before_anybody_can_pay_it(rig: Rig) -> None:
     rig.offer("tea", stock=1)
     rig.offer("cup", stock=0)
+    rig.world.settings.inline_cache = False
 
     async def ask(text: str) -> str:
         query_id = rig.world.inline.ask(RAHIM, text)
@@ -120,7 +122,7 @@ def test_a_shipping_query_of_an_older_invoice_is_refused_with_a_sentence(rig: Ri
         assert (await rig.press("flexible", RAHIM)).outcome == "shipping_declined"
 
     rig.listen(story)
-    assert "cannot deliver" in (rig.world.books.checkouts[1].error_message or "")
+    assert rig.world.books.checkouts[1].error_message == ENGLISH["declined_unknown_invoice"]
 
 
 def test_a_message_that_cannot_be_sent_is_told_and_stops_nobody(rig: Rig) -> None:

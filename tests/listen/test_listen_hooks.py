@@ -53,7 +53,9 @@ def work(store: SqliteStore, clock: ManualClock, run: Run, rounds: int = 1) -> l
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
-            outbox = Outbox(store, InlineWriter(), clock, seen.append, {"program": run}, tasks.create_task, notify=True)
+            outbox = Outbox(
+                store, InlineWriter(), clock, seen.append, {"program": run}, tasks.create_task, notify_chat="77"
+            )
             for _ in range(rounds):
                 await outbox.start_due()
                 while outbox._running:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rig import ASHA, RAHIM, Rig
 
+from apaycli.core.messages import ENGLISH, declined_name
 from apaycli.core.model import DeclineReason
-from apaycli.core.wording import DECLINE_SENTENCES
 from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.listen import events
 from apaycli.listen.listener import Listener
 from apaycli.store.sqlite import open_sqlite
 
-UNAVAILABLE = DECLINE_SENTENCES[DeclineReason.UNAVAILABLE]
+UNAVAILABLE = ENGLISH[declined_name(DeclineReason.UNAVAILABLE)]
 GROUP = "-1001234567890"
 
 

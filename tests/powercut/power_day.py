@@ -25,8 +25,8 @@ from apaycli.core.model import Invoice, LabeledPrice, Product
 from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.listen.events import Paid
 from apaycli.listen.processor import Processor
-from apaycli.store.protocol import AnswerResult, Gap
 from apaycli.store.sqlite import SqliteStore, open_sqlite
+from apaycli.store.values import AnswerResult, Gap
 
 TTL_SECONDS = 600
 PRICE = 49_900
@@ -74,7 +74,7 @@ class Day:
         self.chance = Random(seed)
         self.clock = ManualClock()
         duck = Product("duck", "Duck", "Yellow", "INR", (LabeledPrice("Duck", PRICE),), stock=40)
-        self.shop = Shop("test", {"duck": duck}, TTL_SECONDS, hooks=("program", "url"), notify=True)
+        self.shop = Shop("test", {"duck": duck}, TTL_SECONDS, hooks=("program", "url"), notify_chat="77")
         self.moments: list[Moment] = []
         self.receipts: dict[str, int] = {}
         self.decisions: dict[str, bool] = {}
@@ -284,7 +284,7 @@ class Day:
             run_id = tx.start_run(4711, "test", now)
             tx.record_life(run_id, now, now)
             tx.record_gap(Gap(now - 90_000_000, now))
-            tx.queue_notice("look at the dashboard", now)
+            tx.queue_notice("77", "merchant", "look at the dashboard", now)
             tx.remove_notices([1, 2, 3])
             tx.attest("dashboard", now)
 

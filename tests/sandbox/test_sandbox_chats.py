@@ -11,7 +11,7 @@ from apaycli.clock import ManualClock
 from apaycli.sandbox.chats import User
 from apaycli.sandbox.world import World
 
-GROUP, SUPERGROUP, CHANNEL = -4001, -1001234567890, -1009876543210
+GROUP, SUPERGROUP, CHANNEL, DIRECT = -4001, -1001234567890, -1009876543210, -1002222222222
 
 
 @pytest.mark.parametrize("method", ["sendInvoice", "sendMessage"])
@@ -94,6 +94,50 @@ def test_places_inside_a_chat(bot: Bot, world: World, params: dict[str, Any], te
     assert chat is not None
     chat.topics[44] = "deleted"
     assert bot.refusal("sendInvoice", **bot.invoice(chat_id=SUPERGROUP, **params))[1] == f"Bad Request: {text}"
+
+
+@pytest.mark.parametrize("method", ["sendInvoice", "sendMessage", "forwardMessage"])
+@pytest.mark.parametrize(
+    ("chat_id", "params", "is_good"),
+    [
+        (DIRECT, {"direct_messages_topic_id": 77}, True),
+        (DIRECT, {}, False),
+        (DIRECT, {"direct_messages_topic_id": 78}, False),
+        (DIRECT, {"direct_messages_topic_id": "x"}, False),
+        (DIRECT, {"message_thread_id": 77}, False),
+        (SUPERGROUP, {"direct_messages_topic_id": 42}, False),
+        (1001, {"direct_messages_topic_id": 77}, False),
+    ],
+    ids=str,
+)
+def test_direct_messages_of_a_channel(
+    bot: Bot, method: str, chat_id: int, params: dict[str, Any], is_good: bool
+) -> None:
+    message_id = bot.send_invoice()["message_id"]
+    given = {**bot.invoice(chat_id=chat_id, text="hi", from_chat_id=1001, message_id=message_id), **params}
+    if not is_good:
+        text = "Bad Request: wrong direct messages topic identifier specified"
+        assert bot.refusal(method, **given) == (400, text)
+        return
+    message = bot.call(method, **given)
+    assert message["chat"] == {
+        "id": DIRECT,
+        "type": "supergroup",
+        "title": "Sandbox channel",
+        "is_direct_messages": True,
+    }
+    assert message["direct_messages_topic"]["topic_id"] == 77
+    assert message["direct_messages_topic"]["user"]["first_name"] == "Asha"
+    assert "message_thread_id" not in message
+
+
+def test_a_closed_direct_messages_topic(bot: Bot, world: World) -> None:
+    chat = world.chats.chat(DIRECT)
+    assert chat is not None
+    chat.topics[77] = "closed"
+    params = {"chat_id": DIRECT, "direct_messages_topic_id": 77, "text": "hi"}
+    assert bot.refusal("sendMessage", **params)[1].endswith("wrong direct messages topic identifier specified")
+    assert bot.call("getChat", chat_id=DIRECT)["is_direct_messages"] is True
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,101 @@ def test_query_grows_old(bot: Bot, world: World, clock: ManualClock) -> None:
 def test_result_nobody_offered(world: World) -> None:
     with pytest.raises(LookupError):
         world.inline.choose(world.inline.ask(1001, "tea"), "a")
+
+
+# The cache
+
+
+def ask(bot: Bot, world: World, user: int, text: str = "tea", offset: str = "", **answer: Any) -> bool:
+    """Ask, and answer with what is given if the bot hears of it. Returns whether the bot was asked."""
+    query_id = world.inline.ask(user, text, offset)
+    queued = [update["inline_query"] for update in bot.updates()]
+    if not queued:
+        return False
+    bot.updates(offset=-1)
+    bot.updates(offset=world.queue.next_update_id)
+    assert [query["id"] for query in queued] == [query_id]
+    bot.call("answerInlineQuery", inline_query_id=query_id, results=[article(bot)], **answer)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "is_asked_again"),
+    [
+        ({}, 299.9, False),
+        ({}, 300, True),
+        ({"cache_time": 10}, 9.9, False),
+        ({"cache_time": 10}, 10, True),
+        ({"cache_time": 0}, 0, True),
+        ({"cache_time": -5}, 0, True),
+        ({"cache_time": 10**9}, 86399, False),
+        ({"cache_time": 10**9}, 86400, True),
+    ],
+    ids=str,
+)
+def test_cache_time(
+    bot: Bot, world: World, clock: ManualClock, answer: dict[str, Any], seconds: float, is_asked_again: bool
+) -> None:
+    assert ask(bot, world, 1001, **answer)
+    clock.advance(seconds)
+    assert ask(bot, world, 1001) == is_asked_again
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "is_asked_again"),
+    [
+        ({}, {"user": 1002}, False),
+        ({"is_personal": True}, {"user": 1002}, True),
+        ({"is_personal": True}, {"user": 1001}, False),
+        ({}, {"user": 1001, "text": "Tea"}, True),
+        ({}, {"user": 1001, "offset": "50"}, True),
+    ],
+    ids=str,
+)
+def test_whose_answer_is_cached(
+    bot: Bot, world: World, answer: dict[str, Any], question: dict[str, Any], is_asked_again: bool
+) -> None:
+    assert ask(bot, world, 1001, **answer)
+    assert ask(bot, world, **question) == is_asked_again
+
+
+def test_a_cached_answer_can_be_chosen(bot: Bot, world: World) -> None:
+    query_id = world.inline.ask(1001, "tea")
+    bot.call("answerInlineQuery", inline_query_id=query_id, results=[article(bot)], next_offset="50")
+    cached_id = world.inline.ask(5555, "tea")
+    assert cached_id != query_id
+    assert 5555 in [user.id for user in world.chats.users()]
+    cached = world.inline.queries[cached_id]
+    assert (list(cached.results or {}), cached.next_offset) == (["a"], "50")
+    invoice = world.inline.choose(cached_id, "a")
+    assert world.buyers.press_pay(invoice.inline_message_id, 1003).outcome is None
+    chosen = bot.updates()[1]["chosen_inline_result"]
+    assert (chosen["from"]["id"], chosen["query"]) == (5555, "tea")
+
+
+def test_a_personal_answer_comes_before_that_for_everybody(bot: Bot, world: World) -> None:
+    personal, shared = (world.inline.ask(1001, "tea") for _ in range(2))
+    bot.call("answerInlineQuery", inline_query_id=shared, results=[article(bot, id="shared")])
+    bot.call("answerInlineQuery", inline_query_id=personal, results=[article(bot, id="mine")], is_personal=True)
+    for user, result_id in ((1001, "mine"), (1002, "shared")):
+        assert list(world.inline.queries[world.inline.ask(user, "tea")].results or {}) == [result_id]
+
+
+def test_without_the_cache_the_bot_is_always_asked(bot: Bot, world: World) -> None:
+    world.settings.inline_cache = False
+    assert ask(bot, world, 1001)
+    assert ask(bot, world, 1001)
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ({"inline_keyboard": [[{"text": "x", "callback_data": "y"}]]}, "REPLY_MARKUP_BUY_EMPTY"),
+        ({"inline_keyboard": [[{"text": "x"}]]}, "can't parse inline keyboard button: "),
+        ([], "object expected as reply markup"),
+    ],
+    ids=str,
+)
+def test_keyboards_of_results(bot: Bot, world: World, markup: Any, text: str) -> None:
+    params = {"inline_query_id": world.inline.ask(1001, "tea"), "results": [article(bot, reply_markup=markup)]}
+    assert bot.refusal("answerInlineQuery", **params)[1].startswith(f"Bad Request: {text}")

@@ -58,6 +58,11 @@ REFUSALS = [
     ({"prices": price(12160)}, "CURRENCY_TOTAL_AMOUNT_INVALID"),
     ({"currency": "USD", "prices": price(1000001)}, "CURRENCY_TOTAL_AMOUNT_INVALID"),
     ({"photo_url": "ftp://x"}, "WEBDOCUMENT_URL_INVALID"),
+    ({"provider_data": "{"}, "DATA_JSON_INVALID"),
+    ({"provider_data": "order 7"}, "DATA_JSON_INVALID"),
+    ({"provider_data": "[NaN]"}, "DATA_JSON_INVALID"),
+    ({"provider_data": "[" * 100_000}, "DATA_JSON_INVALID"),
+    ({"provider_data": '"\udcff"'}, "strings must be encoded in UTF-8"),
 ]
 
 
@@ -120,6 +125,24 @@ def test_accepted(bot: Bot, changes: dict[str, Any]) -> None:
     assert message["reply_markup"]["inline_keyboard"][0][0]["pay"] is True
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [('{"order": 7}', '{"order": 7}'), ({"order": 7}, '{"order": 7}'), ("5", "5"), ("", ""), (None, "")],
+)
+def test_provider_data_is_kept(bot: Bot, world: World, given: Any, kept: str) -> None:
+    bot.send_invoice(provider_data=given)
+    assert world.books.find_invoice("tea-1").form.provider_data == kept
+
+
+def test_pictures_are_clamped_and_contacts_kept(bot: Bot, world: World) -> None:
+    sizes = {"photo_size": 10**10, "photo_width": 10_001, "photo_height": -5}
+    bot.link(photo_url="https://a.example/a.jpg", **sizes, send_phone_number_to_provider=True)
+    form = world.books.find_invoice("tea-1").form
+    assert (form.photo_size, form.photo_width, form.photo_height) == (10**9, 10_000, 0)
+    assert (form.send_phone_number_to_provider, form.need_phone_number) == (True, True)
+    assert (form.send_email_to_provider, form.need_email) == (False, False)
+
+
 def test_payload_must_be_utf8(bot: Bot, world: World) -> None:
     path = f"/bot{world.bot_token}/sendInvoice?title=a&description=b&payload=%FF"
     answer = world.handle(path)
@@ -145,6 +168,7 @@ TURNS = [
     ("message_thread_id", 7, "message thread not found"),
     ("prices", price(5, -5), "total price must be positive"),
     ("start_parameter", "a b", "START_PARAM_INVALID"),
+    ("provider_data", "x", "DATA_JSON_INVALID"),
     ("provider_token", "x", "PAYMENT_PROVIDER_INVALID"),
     ("prices", price(1), "CURRENCY_TOTAL_AMOUNT_INVALID"),
 ]

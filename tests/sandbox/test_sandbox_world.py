@@ -69,6 +69,15 @@ def test_every_method_is_documented() -> None:
     assert {name for name, _ in TABLE} <= SPEC["methods"].keys()
 
 
+def test_derived_numbers_repeat_and_cost_no_draw(clock: ManualClock) -> None:
+    worlds = [World(clock, seed) for seed in (1, 1, 2)]
+    numbers = [world.derive_number("chat 5") for world in worlds]
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert worlds[0].derive_number("chat 6") != numbers[0]
+    assert all(0 <= number < 2**63 for number in numbers)
+    assert worlds[0].new_slug() == World(clock, 1).new_slug()
+
+
 def play(seed: int) -> bytes:
     """A little story; returns everything the bot saw."""
     world = World(ManualClock(), seed)
@@ -229,6 +238,9 @@ NAMES += [
     "scope",
     "ok",
     "shipping_options",
+    "message_id",
+    "inline_message_id",
+    "callback_query_id",
 ]
 
 

@@ -11,8 +11,8 @@ from simulation_story import TTL_SECONDS, Story
 
 from apaycli.books.export import COLUMNS, render_export
 from apaycli.checks.verify import verify
+from apaycli.core.messages import ENGLISH, declined_name
 from apaycli.core.model import DeclineReason, ReceiptFilter, ReceiptRow
-from apaycli.core.wording import DECLINE_SENTENCES
 
 
 def violations(story: Story) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _decisions_stand(story: Story) -> Iterator[str]:
         recorded = decisions.get(checkout.pre_checkout_query_id)
         if checkout.outcome == "accepted" and recorded != 1:
             yield f"accepted without a record: {checkout.pre_checkout_query_id}"
-        forgotten = story.lives > 1 and checkout.error_message == DECLINE_SENTENCES[DeclineReason.UNAVAILABLE]
+        forgotten = story.lives > 1 and checkout.error_message == ENGLISH[declined_name(DeclineReason.UNAVAILABLE)]
         if checkout.outcome == "declined" and recorded == 1 and not forgotten:
             yield f"declined against the record: {checkout.pre_checkout_query_id}"
 

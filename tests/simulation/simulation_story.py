@@ -55,7 +55,7 @@ class Story:
     @property
     def shop(self) -> Shop:
         product = Product("duck", "Duck", "Yellow", "INR", (LabeledPrice("Duck", 49900),), stock=self.stock)
-        return Shop("test", {"duck": product}, TTL_SECONDS, notify=True)
+        return Shop("test", {"duck": product}, TTL_SECONDS, notify_chat=str(CHANNEL))
 
     def refuse_while_locked(self) -> None:
         """Another program has the ledger's lock, or the disk is full: before a transaction nothing is begun."""
@@ -228,7 +228,6 @@ async def _one_life(story: Story, process: Process) -> None:
             story.world.test_provider_token,
             pid=story.lives,
             read_stock=_stock_reader(story),
-            notify_chat=str(CHANNEL),
         ),
         story.clock,
         story.events.append,

@@ -8,8 +8,9 @@ from contract_audit import AuditContract
 from contract_books import BooksContract
 from contract_checkout import CheckoutContract
 from contract_machine import OversellContract
+from contract_people import PeopleContract
 from contract_receipts import ReceiptContract
 
 
-class StoreContract(CheckoutContract, ReceiptContract, BooksContract, AuditContract, OversellContract):
+class StoreContract(CheckoutContract, ReceiptContract, BooksContract, PeopleContract, AuditContract, OversellContract):
     """Every promise of the ledger, whatever it is kept in."""

@@ -8,7 +8,8 @@ from ledger_samples import ASHA, HOSTILE, NOW, RAHIM, accept, full_invoice, invo
 
 from apaycli.core.model import Booking, Flag, ReceiptFilter
 from apaycli.errors import ConfigError
-from apaycli.store.protocol import Gap, LedgerCounts, ListenerRun, Store, Unrecordable
+from apaycli.store.protocol import Store, Unrecordable
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun
 
 
 class Stop(Exception):
@@ -93,7 +94,8 @@ class BooksContract(LedgerContract):
                 tx.record_receipt(receipt(number, mode="live", flag=Flag.LATE), 3, b"%d" % number, NOW)
             oversold = tx.record_receipt(receipt(5, flag=Flag.OVERSOLD, booking=Booking.NONE), 5, b"5", NOW)
             tx.queue_hooks(oversold, {"program": "waiting", "url": "failed"}, NOW)
-            tx.queue_notice("Paid", NOW)
+            tx.queue_notice("77", "merchant", "Paid", NOW)
+            tx.queue_notice("1001", "buyer", "Thanks", NOW)
             tx.record_dead_letter(None, "x", True, b"x", NOW)
             tx.record_answers([answered(1, "sent")])
             assert tx.stock_counts("test") == store.stock_counts("test") == {"duck": (1, 3)}
@@ -197,13 +199,15 @@ class BooksContract(LedgerContract):
     def test_notices_wait_in_order_until_they_are_removed(self, store: Store) -> None:
         with store.transaction() as tx:
             for number in range(3):
-                tx.queue_notice(f"notice {number}", NOW + number)
+                tx.queue_notice(str(number), "buyer", f"notice {number}", NOW + number)
         one, two, three = store.notices(9)
         assert [one.text, two.text, three.created_at] == ["notice 0", "notice 1", NOW + 2]
         with store.transaction() as tx:
             tx.remove_notices([one.notice_id, three.notice_id])
         assert store.notices(9) == [two]
         assert store.notices(0) == []
+        assert store.notices(9, ["1"]) == []
+        assert store.notices(9, ["0", "2"]) == [two]
 
     def test_statements_are_dated_and_renewed(self, store: Store) -> None:
         assert store.attestations() == {}

@@ -30,7 +30,8 @@ from ledger_samples import (
 )
 
 from apaycli.core.model import Booking, CheckoutFacts, Decision, DeclineReason, PaymentFacts, Reservation
-from apaycli.store.protocol import AnswerOutcome, OpenAnswer, Store, Transaction, Unrecordable
+from apaycli.store.protocol import Store, Transaction, Unrecordable
+from apaycli.store.values import AnswerOutcome, OpenAnswer
 
 
 def end(tx: Transaction, ending: Ending, reservation_id: int, number: int) -> None:

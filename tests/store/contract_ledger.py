@@ -7,7 +7,8 @@ import pytest
 from ledger_samples import ASHA, NOW, accept, invoice, query, receipt, refusal
 
 from apaycli.core.model import Booking, CheckoutFacts, Invoice, PaymentFacts, Reservation, User
-from apaycli.store.protocol import AnswerOutcome, AnswerResult, Store, Transaction
+from apaycli.store.protocol import Store, Transaction
+from apaycli.store.values import AnswerOutcome, AnswerResult
 
 
 class LedgerContract:

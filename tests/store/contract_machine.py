@@ -17,7 +17,8 @@ from ledger_samples import NOW, TTL, accept, invoice, payment, query, receipt, r
 
 from apaycli.core.hooks import HookKind, HookState
 from apaycli.core.model import Booking, Invoice, Mode, ReceiptFilter, User
-from apaycli.store.protocol import AnswerOutcome, AnswerResult, Store, Unrecordable
+from apaycli.store.protocol import Store, Unrecordable
+from apaycli.store.values import AnswerOutcome, AnswerResult
 
 BUYERS = st.integers(1, 3).map(User)
 CAPACITIES = st.none() | st.integers(0, 6)

@@ -154,3 +154,13 @@ def test_a_newer_ledger_is_left_alone(tmp_path: Path, read_only: bool) -> None:
         open_sqlite(path, read_only=read_only)
     assert caught.value.hint == "upgrade apay"
     assert path.read_bytes() == before
+
+
+def test_a_disk_that_is_full_during_the_migration_leaves_nothing_behind(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "apay.db", isolation_level=None)
+    db.execute("PRAGMA max_page_count = 4")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        migrate(db)
+    assert not db.in_transaction
+    assert version_of(db) == 0
+    assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

@@ -341,3 +341,11 @@ def test_the_filesystem_of_a_folder_is_the_nearest_mount(tmp_path: Path, folder:
     mounts.write_text(MOUNTS)
     assert _filesystem(Path(folder), mounts) == kind
     assert _filesystem(Path(folder), tmp_path / "none") == ""
+
+
+def test_a_look_that_sqlite_ended_by_itself_is_left_quietly() -> None:
+    store = open_in_memory()
+    with store.snapshot():
+        store.db.execute("ROLLBACK")  # what SQLite does after an error of the disk
+    assert not store.db.in_transaction
+    store.close()

@@ -7,13 +7,22 @@ an empty text counts as "not given" for nearly every parameter.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apaycli.core.conversation import AnswerInlineQuery, AnswerShippingQuery, Effect, SendInvoice, SendText
-from apaycli.core.model import Decision, Invoice
+from apaycli.core.conversation import (
+    AnswerCallbackQuery,
+    AnswerInlineQuery,
+    AnswerShippingQuery,
+    Button,
+    Effect,
+    RemoveKeyboard,
+    SendInvoice,
+    SendText,
+)
+from apaycli.core.model import Decision, Invoice, LabeledPrice
 from apaycli.money import render_money
 
 # Always explicit: Telegram remembers the last list, and another tool may have narrowed it. A payment that
 # comes while `message` is not allowed is lost for good.
-ALLOWED_UPDATES = ("message", "pre_checkout_query", "shipping_query", "inline_query")
+ALLOWED_UPDATES = ("message", "pre_checkout_query", "shipping_query", "callback_query", "inline_query")
 
 _NEED_FIELDS = {
     "name": "need_name",
@@ -30,6 +39,8 @@ class Delivery:
     """How a message is put into its chat: fields of `sendInvoice` that say nothing about money."""
 
     message_thread_id: int | None = None
+    direct_messages_topic_id: int | None = None
+    reply_to: int | None = None
     disable_notification: bool = False
     protect_content: bool = False
 
@@ -42,8 +53,12 @@ def invoice_content(invoice: Invoice, provider_token: str) -> dict[str, Any]:
         "payload": invoice.invoice_payload,
         "provider_token": provider_token,
         "currency": invoice.currency,
-        "prices": [{"label": price.label, "amount": price.amount} for price in invoice.prices],
+        "prices": _prices(invoice.prices),
     }
+    if invoice.shipping:
+        params["is_flexible"] = True
+    if invoice.provider_data:
+        params["provider_data"] = invoice.provider_data
     if invoice.tips.max_tip_amount:
         params["max_tip_amount"] = invoice.tips.max_tip_amount
     if invoice.tips.suggested_tip_amounts:
@@ -53,12 +68,20 @@ def invoice_content(invoice: Invoice, provider_token: str) -> dict[str, Any]:
     return params | {_NEED_FIELDS[need]: True for need in invoice.need}
 
 
+def _prices(prices: tuple[LabeledPrice, ...]) -> list[dict[str, Any]]:
+    return [{"label": price.label, "amount": price.amount} for price in prices]
+
+
 def send_invoice(invoice: Invoice, provider_token: str, delivery: Delivery = Delivery()) -> dict[str, Any]:
     params = {"chat_id": _chat_id(invoice.chat_id), **invoice_content(invoice, provider_token)}
     if invoice.start_parameter:
         params["start_parameter"] = invoice.start_parameter
     if delivery.message_thread_id is not None:
         params["message_thread_id"] = delivery.message_thread_id
+    if delivery.direct_messages_topic_id is not None:
+        params["direct_messages_topic_id"] = delivery.direct_messages_topic_id
+    if delivery.reply_to is not None:
+        params["reply_parameters"] = {"message_id": delivery.reply_to}
     if delivery.disable_notification:
         params["disable_notification"] = True
     if delivery.protect_content:
@@ -71,31 +94,47 @@ def _chat_id(chat: str) -> int | str:
     return chat if chat.startswith("@") else int(chat)
 
 
-def send_notice(chat: str, text: str) -> dict[str, Any]:
+def send_text(chat: str, text: str) -> dict[str, Any]:
     """A plain message without a preview: an address in a stranger's name must not be fetched."""
     return {"chat_id": _chat_id(chat), "text": text, "link_preview_options": {"is_disabled": True}}
 
 
-def request_of(effect: Effect, provider_token: str | None) -> tuple[str, dict[str, Any]]:
+def request_of(effect: Effect, provider_token: str) -> tuple[str, dict[str, Any]]:
     """An effect of the conversation as method and parameters."""
     match effect:
-        case SendText(chat_id, text):
-            return "sendMessage", {"chat_id": chat_id, "text": text}
+        case SendText(chat_id, text, buttons):
+            return "sendMessage", send_text(str(chat_id), text) | _keyboard(buttons)
         case SendInvoice(chat_id, invoice):
-            return "sendInvoice", send_invoice(replace(invoice, chat_id=str(chat_id)), provider_token or "")
+            return "sendInvoice", send_invoice(replace(invoice, chat_id=str(chat_id)), provider_token)
         case AnswerInlineQuery(inline_query_id, invoices, next_offset):
             return "answerInlineQuery", {
                 "inline_query_id": inline_query_id,
-                "results": [_article(invoice, provider_token or "") for invoice in invoices],
+                "results": [_article(invoice, provider_token) for invoice in invoices],
                 "cache_time": _INLINE_CACHE_SECONDS,
                 "next_offset": next_offset,
             }
-        case AnswerShippingQuery(shipping_query_id, error_message):
-            return "answerShippingQuery", {
-                "shipping_query_id": shipping_query_id,
-                "ok": False,
-                "error_message": error_message,
-            }
+        case AnswerShippingQuery():
+            return "answerShippingQuery", _shipping_answer(effect)
+        case AnswerCallbackQuery(callback_query_id, text):
+            return "answerCallbackQuery", {"callback_query_id": callback_query_id} | ({"text": text} if text else {})
+        case RemoveKeyboard(chat_id, message_id):
+            return "editMessageReplyMarkup", {"chat_id": _chat_id(chat_id), "message_id": message_id}
+
+
+def _keyboard(buttons: tuple[Button, ...]) -> dict[str, Any]:
+    """One button a row."""
+    if not buttons:
+        return {}
+    rows = [[{"text": b.text} | ({"url": b.url} if b.url else {"callback_data": b.callback_data})] for b in buttons]
+    return {"reply_markup": {"inline_keyboard": rows}}
+
+
+def _shipping_answer(effect: AnswerShippingQuery) -> dict[str, Any]:
+    params: dict[str, Any] = {"shipping_query_id": effect.shipping_query_id, "ok": bool(effect.options)}
+    if not effect.options:
+        return params | {"error_message": effect.error_message}
+    options = [{"id": o.option_id, "title": o.title, "prices": _prices(o.prices)} for o in effect.options]
+    return params | {"shipping_options": options}
 
 
 def _article(invoice: Invoice, provider_token: str) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from apaycli.config import Config
 from apaycli.core.conversation import SendText, reply_to_command
 from apaycli.core.decide import Shop
 from apaycli.core.incoming import Command
-from apaycli.core.model import Mode
+from apaycli.core.model import Mode, User
 from apaycli.errors import ApayError, ConfigError, TokenError
-from apaycli.files import FileProblem, free_bytes, read_text
+from apaycli.files import free_bytes
+from apaycli.messagefile import read_terms
 from apaycli.stockfile import StockFile, read_stock_file
 from apaycli.store.protocol import Store
 from apaycli.store.sqlite import sqlite_version
@@ -31,6 +32,7 @@ def gather_facts(config: Config, mode: Mode, api: BotApi | None, store: Store | 
     bot_id, bot_token_error = _bot_id(config)
     word, provider_token_error = _provider_word(config, mode)
     terms_text, support_text = _terms_text(config), config.values.get("support.text")
+    asked = bool(config.values.get("terms.require_acceptance"))
     shop = Shop(mode, stock.products, config.reservation_ttl_seconds, terms_text=terms_text, support_text=support_text)
     return LiveFacts(
         now=clock.now(),
@@ -48,6 +50,7 @@ def gather_facts(config: Config, mode: Mode, api: BotApi | None, store: Store | 
         in_version_control=any((folder / ".git").exists() for folder in (config.folder, *config.folder.parents)),
         terms_text=terms_text,
         terms_version=config.values.get("terms.version"),
+        terms_required=asked,
         support_text=support_text,
         terms_reply=_reply("terms", shop),
         support_reply=_reply("support", shop),
@@ -77,17 +80,16 @@ def _provider_word(config: Config, mode: Mode) -> tuple[str | None, str | None]:
 
 
 def _terms_text(config: Config) -> str | None:
-    file = config.values.get("terms.text_file")
     try:
-        return read_text(file).strip() or None if file else None
-    except FileProblem:
+        return read_terms(config.values.get("terms.text_file"))
+    except ConfigError:
         return None
 
 
 def _reply(command: str, shop: Shop) -> str:
     """What the listener's own code answers, asked with a probe."""
-    effect = reply_to_command(Command(0, 1, 1, command, "", None), shop, {})
-    return effect.text if isinstance(effect, SendText) else ""
+    messages = reply_to_command(Command(0, 1, 1, command, "", User(1)), shop, {})
+    return "".join(message.text for message in messages if isinstance(message, SendText))
 
 
 def _telegram(api: BotApi, clock: Clock) -> TelegramFacts:

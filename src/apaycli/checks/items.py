@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from apaycli.checks.model import Finding, LiveFacts, TelegramFacts
 from apaycli.clock import render_instant
-from apaycli.core.conversation import TELEGRAM_CANNOT_HELP
+from apaycli.core.messages import ENGLISH
 from apaycli.files import FREE_BYTES_MIN
 
 ATTESTED_DAYS_MAX = 90
@@ -75,7 +75,10 @@ def check_terms_clear(facts: LiveFacts) -> Finding:
 
 
 def check_terms_confirmed(facts: LiveFacts) -> Finding:
-    statement = "buyers confirm the terms before they buy (apay does not ask them yet, so in another way)"
+    if facts.terms_required and facts.terms_version:
+        said = "nobody can pay who has not agreed to the terms in force: the listener sees to it"
+        return Finding("pass", said)
+    statement = "buyers confirm the terms before they buy, in another way than [terms] require_acceptance = true"
     return _attested(facts, "terms-confirmed", statement)
 
 
@@ -88,7 +91,7 @@ def check_support(facts: LiveFacts) -> Finding:
 
 
 def check_telegram_cannot_help(facts: LiveFacts) -> Finding:
-    if TELEGRAM_CANNOT_HELP not in facts.support_reply:
+    if ENGLISH["telegram_cannot_help"] not in facts.support_reply:
         return Finding("fail", "/support does not say that Telegram cannot help", "shorten [support] text")
     return Finding("pass", "/support and /paysupport say that Telegram's support cannot help")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from apaycli.core.model import Mode
-from apaycli.store.protocol import LedgerCounts, ListenerRun
+from apaycli.store.values import LedgerCounts, ListenerRun
 
 Outcome = Literal["pass", "warn", "fail", "manual"]
 
@@ -68,6 +68,7 @@ class LiveFacts:
     open_files: tuple[str, ...] | None  # files with secrets or money that others can read; None: cannot be seen here
     in_version_control: bool
     terms_text: str | None
+    terms_required: bool
     terms_version: str | None
     support_text: str | None
     terms_reply: str  # what the listener's own code answers to /terms and /support

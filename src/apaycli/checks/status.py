@@ -11,9 +11,10 @@ from apaycli.clock import render_instant
 from apaycli.core.model import Mode
 from apaycli.core.notices import gap_sentence
 from apaycli.files import FREE_BYTES_MIN
-from apaycli.store.protocol import Gap, LedgerCounts, ListenerRun
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun
 
 DEAF_MILLISECONDS = 45_000  # three heartbeats and a slow disk
+SUPPORT_MILLISECONDS = 24 * 3_600_000  # a request that waits longer rings
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,14 @@ def _hooks(status: Status) -> Alarm | None:
     return Alarm("hooks", f"{count} hook(s) were given up", "apay hooks list --state failed") if count else None
 
 
+def _support(status: Status) -> Alarm | None:
+    oldest_at = status.counts.support_oldest_at
+    if oldest_at is None or status.now - oldest_at < SUPPORT_MILLISECONDS:
+        return None
+    sentence = f"a buyer waits for an answer since {render_instant(oldest_at)}; {status.counts.support_requests} open"
+    return Alarm("support", sentence, "apay support list")
+
+
 def _stock(status: Status) -> Alarm | None:
     if not status.stock_problems:
         return None
@@ -120,6 +129,7 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _dead_letters,
     _conflicts,
     _hooks,
+    _support,
     _stock,
     _disk,
 )

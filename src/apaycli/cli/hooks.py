@@ -13,7 +13,7 @@ from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookState
-    from apaycli.store.protocol import HookRow
+    from apaycli.store.values import HookRow
 
 app = typer.Typer(no_args_is_help=True)
 _STATES = ("pending", "waiting", "done", "failed")

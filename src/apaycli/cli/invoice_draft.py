@@ -5,10 +5,13 @@ Knows how each option is written and what is said when it is not. What an invoic
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apaycli.cli.env import Env, new_ids
+from apaycli.cli.invoice_extras import amount_option, split_label, with_extras
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ _EXPIRES_DAYS_MAX = 3650
 class Options:
     sku: str | None = None
     to: tuple[str, ...] = ()
+    to_file: str | None = None
+    link: bool = False
+    qr: str | None = None
+    campaign: str | None = None
+    retry_unknown: bool = False
     title: str | None = None
     description: str | None = None
     prices: tuple[str, ...] = ()
@@ -32,42 +40,39 @@ class Options:
     buyer: int | None = None
     expires: str | None = None
     quantity: int = 1
+    photo: str | None = None
+    need: tuple[str, ...] = ()
+    tip_max: str | None = None
+    tips: tuple[str, ...] = ()
+    shipping: tuple[str, ...] = ()
+    provider_data: Path | None = None
     thread: int | None = None
+    direct_topic: int | None = None
+    reply_to: int | None = None
     silent: bool = False
     protect: bool = False
     dry_run: bool = False
     yes: bool = False
 
 
-def build_invoices(options: Options, env: Env) -> "list[Invoice]":
+def build_invoices(options: Options, env: Env, chats: Sequence[str]) -> "list[Invoice]":
     """One draft per chat, each with its own id and payload. Raises UsageError with the option and what is allowed."""
-    from apaycli.core.invoice import default_forwarding, default_uses_max, times
-    from apaycli.core.model import Invoice
+    from dataclasses import replace
 
-    product = _product(options, env)
-    chats = _chats(options)
-    now = env.clock.now()
+    from apaycli.core.invoice import LINK_CHAT, default_forwarding, default_uses_max, product_invoice
+
+    product = with_extras(product_of(options, env), options)
+    now, quantity = env.clock.now(), _quantity(options)
     invoices = []
     for chat_id in chats:
         ids = new_ids()
         forwarding = _forwarding(options) or product.forwarding or default_forwarding(chat_id)
+        if chat_id == LINK_CHAT:
+            forwarding = "pay-button"  # a link has no copies: it is what is handed on
         invoices.append(
-            Invoice(
-                invoice_id=ids.invoice_id,
-                mode=env.mode,
-                invoice_payload=ids.invoice_payload,
-                chat_id=chat_id,
-                sku=product.sku or None,
-                title=product.title,
-                description=product.description,
-                currency=product.currency,
-                prices=times(product.prices, _quantity(options)),
-                quantity=options.quantity,
+            replace(
+                product_invoice(product, env.mode, ids, now, chat_id, quantity),
                 forwarding=forwarding,
-                created_at=now,
-                tips=product.tips,
-                photo_url=product.photo_url,
-                need=product.need,
                 start_parameter=ids.invoice_id if forwarding == "deep-link" else None,
                 uses_max=_uses_max(options, default_uses_max(chat_id)),
                 buyer_id=_buyer(options),
@@ -77,7 +82,7 @@ def build_invoices(options: Options, env: Env) -> "list[Invoice]":
     return invoices
 
 
-def _product(options: Options, env: Env) -> "Product":
+def product_of(options: Options, env: Env) -> "Product":
     """The stock file's product, or one made of --title, --description, --price and --currency (its sku is "")."""
     from apaycli.core.model import Product
     from apaycli.text import nearest, show
@@ -103,7 +108,6 @@ def _product(options: Options, env: Env) -> "Product":
 def _prices(options: Options) -> "tuple[LabeledPrice, ...]":
     from apaycli.core.invoice import check_currency
     from apaycli.core.model import LabeledPrice
-    from apaycli.money import AmountError, parse_amount
     from apaycli.text import show
 
     currency = options.currency or ""
@@ -112,34 +116,64 @@ def _prices(options: Options) -> "tuple[LabeledPrice, ...]":
             raise UsageError(f"--currency {problem.message}")
     prices = []
     for text in options.prices:
-        label, equals, amount = text.rpartition("=")
-        if not equals or not label.strip():
-            raise UsageError(f'--price takes "Label=450", this is {show(text, 60)!r}')
-        try:
-            discount = amount.startswith("-") and len(options.prices) > 1
-            value = parse_amount(amount.removeprefix("-") if discount else amount, currency)
-        except AmountError as error:
-            raise UsageError(f"--price {show(text, 60)!r}: {error}") from None
-        prices.append(LabeledPrice(label.strip(), -value if discount else value))
+        label, amount = split_label(text, "--price")
+        discount = amount.startswith("-") and len(options.prices) > 1
+        value = amount_option(amount.removeprefix("-") if discount else amount, currency, f"--price {show(text, 60)!r}")
+        prices.append(LabeledPrice(label, -value if discount else value))
     return tuple(prices)
 
 
-def _chats(options: Options) -> list[str]:
-    from apaycli.core.invoice import parse_chat
-    from apaycli.text import show
+def chats_of(options: Options) -> list[str]:
+    """Where it goes: `--to`, or nowhere with `--link`. Raises UsageError."""
+    from apaycli.core.invoice import LINK_CHAT
 
+    ways = [
+        name
+        for name, given in (("--to", options.to), ("--to-file", options.to_file), ("--link", options.link))
+        if given
+    ]
+    if len(ways) > 1:
+        raise UsageError(f"{' and '.join(ways)} contradict each other")
+    if options.qr is not None and not options.link:
+        raise UsageError("--qr belongs to --link; for a product's own link: apay links --qr")
+    if options.to_file is None and (options.retry_unknown or options.campaign is not None):
+        raise UsageError("--retry-unknown and --campaign belong to --to-file")
+    if options.link:
+        _refuse_delivery(options)
+        return [LINK_CHAT]
     if not options.to:
-        raise UsageError("--to is missing: which chat gets the invoice?")
+        raise UsageError("--to is missing: which chat gets the invoice?", hint="or --to-file FILE, or --link")
     chats: list[str] = []
     for text in options.to:
-        try:
-            chat_id = parse_chat(text)
-        except ValueError as error:
-            raise UsageError(f"--to {show(text, 60)!r}: {error}") from None
+        chat_id = parse_chat_option(text, "--to")
         if chat_id.lower() in (chat.lower() for chat in chats):  # Telegram's names know no case
             raise UsageError(f"--to {chat_id} is given twice")
         chats.append(chat_id)
     return chats
+
+
+def parse_chat_option(text: str, place: str) -> str:
+    from apaycli.core.invoice import parse_chat
+    from apaycli.text import show
+
+    try:
+        return parse_chat(text)
+    except ValueError as error:
+        raise UsageError(f"{place} {show(text, 60)!r}: {error}") from None
+
+
+def _refuse_delivery(options: Options) -> None:
+    given = {
+        "--thread": options.thread,
+        "--direct-topic": options.direct_topic,
+        "--reply-to": options.reply_to,
+        "--silent": options.silent,
+        "--protect": options.protect,
+        "--forwarding": options.forwarding,
+    }
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"{name} is for messages: a link is in no chat")
 
 
 def _forwarding(options: Options) -> Any:
@@ -184,10 +218,3 @@ def _expires_seconds(options: Options) -> int:
     if seconds > _EXPIRES_DAYS_MAX * 86_400:
         raise UsageError(f"--expires takes at most {_EXPIRES_DAYS_MAX}d")
     return seconds
-
-
-def check_thread(thread: int | None) -> int | None:
-    """A forum topic's id (Bot API `message_thread_id`)."""
-    if thread is not None and not 0 < thread < 2**31:
-        raise UsageError("--thread takes a topic's id: a positive number")
-    return thread

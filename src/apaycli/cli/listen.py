@@ -5,9 +5,6 @@ Knows how to put the listener together and how a process is stopped. What it doe
 
 import os
 import random
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind
     from apaycli.listen.events import Event
     from apaycli.listen.hooks import Run
-    from apaycli.listen.listener import Listener
     from apaycli.listen.setting import StockNews
     from apaycli.store.protocol import Store
 
@@ -85,36 +81,9 @@ def run(options: Options, env: Env) -> None:
 
 def shop_of(env: Env) -> "Shop":
     """What the merchant's files say, as the rules want it."""
-    from apaycli.core.decide import Shop
-    from apaycli.errors import ConfigError
-    from apaycli.files import FileProblem, read_text
+    from apaycli.merchant import read_shop
 
-    config = env.config
-    terms_file = config.values.get("terms.text_file")
-    try:
-        terms_text = read_text(terms_file).strip() if terms_file else None
-    except FileProblem as problem:
-        raise ConfigError("the terms cannot be read", problems=(str(problem),)) from None
-    return Shop(
-        mode=env.mode,
-        products=env.stock.products,
-        reservation_ttl_seconds=config.reservation_ttl_seconds,
-        decline_wordings=config.decline_wordings,
-        hooks=_hook_kinds(env),
-        notify=config.values.get("notify.chat") is not None,
-        terms_text=terms_text,
-        support_text=config.values.get("support.text"),
-    )
-
-
-def _hook_kinds(env: Env) -> "tuple[HookKind, ...]":
-    kinds: list[HookKind] = []
-    if env.config.values.get("hooks.on_paid"):
-        kinds.append("program")
-    if env.config.values.get("hooks.on_paid_url"):
-        env.config.hook_secrets()  # missing or too short: said at the start, not at the first receipt
-        kinds.append("url")
-    return tuple(kinds)
+    return read_shop(env.config, env.stock, env.mode)
 
 
 def _hook_runs(env: Env) -> "dict[HookKind, Run]":
@@ -134,6 +103,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.botapi.http_aiohttp import AiohttpHttp
     from apaycli.cli.listen_output import Renderer
     from apaycli.cli.status_line import StatusLine
+    from apaycli.cli.stopping import stopped_by_signals
     from apaycli.files import free_bytes
     from apaycli.listen.listener import Listener
     from apaycli.listen.setting import Setting
@@ -151,7 +121,6 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         take_over=options.take_over,
         read_stock=_stock_reader(env),
         runs=_hook_runs(env),
-        notify_chat=config.values.get("notify.chat"),
         free_bytes=lambda: free_bytes(config.store_path.parent),
         midnight=_midnight if status.watched else None,
     )
@@ -160,9 +129,13 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     def show(event: "Event") -> None:
         screen.show(lambda: renderer(event))
 
+    def stop(_number: int) -> None:
+        listener.stop()
+        screen.show(lambda: _say_stopping(env, status))
+
     listener = Listener(api, store, writer, shop, setting, env.clock, show, new_ids, random.Random())  # noqa: S311 - jitter
     try:
-        with _stopped_by_signals(listener, screen, lambda: _say_stopping(env, status)):
+        with stopped_by_signals(stop):
             await listener.run()
     finally:
         await api.close()
@@ -203,29 +176,3 @@ def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
 def _say_stopping(env: Env, status: "StatusLine") -> None:
     status.clear()
     env.output.say("apay: stopping; a second signal stops at once")
-
-
-@contextmanager
-def _stopped_by_signals(listener: "Listener", screen: "Screen", say: "Callable[[], None]") -> Iterator[None]:
-    """The first SIGTERM, SIGINT or SIGHUP stops politely; the second one at once. Both are as safe as kill -9."""
-    asked = False
-
-    def stop(number: int, _frame: object) -> None:
-        nonlocal asked
-        if asked:
-            os._exit(128 + number)
-        asked = True
-        loop.call_soon_threadsafe(listener.stop)
-        # Not from here: the signal may have come inside `show`, which would wait for itself.
-        loop.call_soon_threadsafe(screen.show, say)
-
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

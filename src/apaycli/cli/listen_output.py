@@ -87,7 +87,9 @@ class Renderer:
             case events.DiskLow(_, free_bytes):
                 self._output.warn(f"{free_bytes // 2**20} MiB are free where the ledger lies; make room")
             case events.NoticesRefused(_, waiting, message):
-                self._output.warn(f"{waiting} message(s) for [notify] chat wait: {message}")
+                self._output.warn(f"{waiting} message(s) to you wait: {message}")
+            case events.RepliesDropped(_, count):
+                self._output.warn(f"{count} command(s) got no reply: too many at once; payments are not affected")
             case events.HookRan(_, receipt_id, kind, attempt, failure, again_at) if failure is not None:
                 then = "tries again" if again_at else f"gives up: apay hooks retry {receipt_id}"
                 say(f"apay: hook ({kind}) for receipt {receipt_id} failed, try {attempt}: {failure}; {then}")
@@ -188,6 +190,7 @@ _EVENT_NAMES = {
     events.DeadLetter: "dead_letter",
     events.Passed: "passed_over",
     events.Replied: "replied",
+    events.RepliesDropped: "replies_dropped",
     events.StockTaken: "stock_taken",
     events.StockRefused: "stock_refused",
     events.Trouble: "trouble",

@@ -3,18 +3,22 @@
 Knows the options and what to say about a result. What an invoice may contain is `core/invoice.py`'s to know.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from apaycli.cli.env import Env
-from apaycli.cli.invoice_draft import Options, build_invoices, check_thread
+from apaycli.cli.invoice_draft import Options, build_invoices, chats_of, product_of
 from apaycli.cli.options import command
 from apaycli.errors import ApayError, TelegramError, TokenError, UsageError
 
 if TYPE_CHECKING:
+    from apaycli.botapi.methods import Delivery
     from apaycli.core.model import Invoice
     from apaycli.sending import Sent
+    from apaycli.store.protocol import Store
 
 
 @command
@@ -24,6 +28,11 @@ def send_invoice(
     to: Annotated[
         list[str] | None, typer.Option("--to", help="User id, group or channel id, or @channel. Repeat it.")
     ] = None,
+    to_file: Annotated[
+        str | None, typer.Option("--to-file", help="Many chats, one a line; run it again to go on. - is stdin.")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="A link to the invoice, for wherever you like.")] = False,
+    qr: Annotated[str | None, typer.Option(help="With --link: its QR as .png or .svg, or - for here.")] = None,
     title: Annotated[str | None, typer.Option(help="Without a SKU: 1-32 characters.")] = None,
     description: Annotated[str | None, typer.Option(help="Without a SKU: 1-255 characters.")] = None,
     price: Annotated[list[str] | None, typer.Option(help='Without a SKU: "Label=450". Repeat it.')] = None,
@@ -36,15 +45,29 @@ def send_invoice(
     buyer: Annotated[int | None, typer.Option(help="Only this user id may pay.")] = None,
     expires: Annotated[str | None, typer.Option(help="Declined after this time, such as 2h.")] = None,
     quantity: Annotated[int, typer.Option(help="Units per payment.")] = 1,
+    photo: Annotated[str | None, typer.Option(help="The https:// address of a picture.")] = None,
+    need: Annotated[list[str] | None, typer.Option(help="Ask for name, phone, email, address. Repeat it.")] = None,
+    tip_max: Annotated[str | None, typer.Option(help="The largest tip, such as 50.")] = None,
+    tip: Annotated[list[str] | None, typer.Option(help="A suggested tip, at most four. Repeat it.")] = None,
+    shipping: Annotated[
+        list[str] | None, typer.Option(help='A way of delivery: "Post=60", "Post=60@IN,NP". Repeat it.')
+    ] = None,
+    provider_data: Annotated[Path | None, typer.Option(help="A file with JSON for the provider.")] = None,
     thread: Annotated[int | None, typer.Option(help="A forum topic's id.")] = None,
+    direct_topic: Annotated[int | None, typer.Option(help="A topic of a channel's direct messages.")] = None,
+    reply_to: Annotated[int | None, typer.Option(help="The id of the message that is answered.")] = None,
     silent: Annotated[bool, typer.Option("--silent", help="Without a sound.")] = False,
     protect: Annotated[bool, typer.Option("--protect", help="Cannot be forwarded or saved.")] = False,
+    campaign: Annotated[str | None, typer.Option(help="With --to-file: a name, to send the same once more.")] = None,
+    retry_unknown: Annotated[
+        bool, typer.Option("--retry-unknown", help="With --to-file: also chats that may have it already.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the request; send and record nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before real money is asked for.")] = False,
 ) -> None:
-    """Send an invoice with a Pay button into a chat.
+    """Send an invoice with a Pay button into a chat, into many, or make a link of it.
 
     Examples:
 
@@ -52,45 +75,115 @@ def send_invoice(
 
       apay send-invoice rubber-duck --to @mychannel --uses 100
 
+      apay send-invoice rubber-duck --to-file customers.txt
+
+      apay send-invoice rubber-duck --link --qr duck.png
+
       apay send-invoice --title "Repair" --description "Bicycle" --price "Work=450" --currency INR --to 987654321
     """
     options = Options(
-        sku, tuple(to or ()), title, description, tuple(price or ()), currency, forwarding, uses, single_use, buyer,
-        expires, quantity, thread, silent, protect, dry_run, yes,
+        sku=sku, to=tuple(to or ()), to_file=to_file, link=link, qr=qr, campaign=campaign, retry_unknown=retry_unknown,
+        title=title, description=description, prices=tuple(price or ()), currency=currency, forwarding=forwarding,
+        uses=uses, single_use=single_use, buyer=buyer, expires=expires, quantity=quantity, photo=photo,
+        need=tuple(need or ()), tip_max=tip_max, tips=tuple(tip or ()), shipping=tuple(shipping or ()),
+        provider_data=provider_data, thread=thread, direct_topic=direct_topic, reply_to=reply_to, silent=silent,
+        protect=protect, dry_run=dry_run, yes=yes,
     )  # fmt: skip
     run(options, env)
 
 
 def run(options: Options, env: Env) -> None:
     """Check everything, say it, ask where it is real money, then send chat by chat."""
-    from apaycli.botapi import methods
+    from apaycli.cli.qr import check_qr_target
     from apaycli.sending import send_all
 
-    invoices = build_invoices(options, env)
-    delivery = methods.Delivery(check_thread(options.thread), options.silent, options.protect)
+    product_of(options, env)  # what is sold is said to be wrong before where it goes
+    if options.to_file is not None:
+        from apaycli.cli.many_chats import run_many
+
+        run_many(options, env)
+        return
+    invoices = build_invoices(options, env, chats_of(options))
+    check_qr_target(options.qr)
+    delivery = delivery_of(options)
     provider_token = env.config.provider_token(env.mode)
-    _refuse_problems(invoices[0], env)
+    refuse_problems(invoices[0], env)
     if options.dry_run:
-        env.output.say(f"apay: {env.mode} mode, nothing is sent (--dry-run)")
-        _say_price_and_payers(invoices, env)
-        requests = [_request(methods.send_invoice(invoice, provider_token, delivery)) for invoice in invoices]
-        env.output.document(requests[0] if len(requests) == 1 else requests)
+        _show_requests(invoices, provider_token, delivery, env)
         return
     api, store = env.open_api(), env.open_store()
     try:
         bot = api.read("getMe")
         env.say_where("@" + str(bot.get("username", "")))
-        _say_what(invoices, env, store.stock_counts(env.mode))
+        say_what(invoices, env, store.stock_counts(env.mode))
+        ask_for_goods(store, env, yes=options.yes)
         if env.mode == "live":
             env.confirm(f"Ask for real money in {len(invoices)} chat(s)?", yes=options.yes)
+        invoices = [replace(invoice, chat_id=store.moved_chat(invoice.chat_id)) for invoice in invoices]
         sent = send_all(invoices, api, store, provider_token, delivery, env.clock, env.output.say)
     finally:
         store.close()
         api.close()
+    _draw(sent, options, env)
     _render(sent, len(invoices), env)
 
 
-def _refuse_problems(invoice: "Invoice", env: Env) -> None:
+def _show_requests(invoices: "list[Invoice]", provider_token: str, delivery: "Delivery", env: Env) -> None:
+    from apaycli.botapi import methods
+    from apaycli.core.invoice import LINK_CHAT
+    from apaycli.text import redact
+
+    env.output.say(f"apay: {env.mode} mode, nothing is sent (--dry-run)")
+    say_price_and_payers(invoices, env)
+    requests = []
+    for invoice in invoices:
+        is_link = invoice.chat_id == LINK_CHAT
+        method = "createInvoiceLink" if is_link else "sendInvoice"
+        params = (
+            methods.invoice_content(invoice, provider_token)
+            if is_link
+            else methods.send_invoice(invoice, provider_token, delivery)
+        )
+        shown = params | {"provider_token": redact(str(params["provider_token"]))}
+        requests.append({"method": method, "params": shown})
+    env.output.document(requests[0] if len(requests) == 1 else requests)
+
+
+def delivery_of(options: Options) -> "Delivery":
+    """How the message is put into its chat. Raises UsageError for ids that cannot be."""
+    from apaycli.botapi.methods import Delivery
+
+    ids = {"--thread": options.thread, "--direct-topic": options.direct_topic, "--reply-to": options.reply_to}
+    for name, value in ids.items():
+        if value is not None and not 0 < value < 2**31:
+            raise UsageError(
+                f"{name} takes the id of a {'message' if name == '--reply-to' else 'topic'}: a positive number"
+            )
+    return Delivery(
+        message_thread_id=options.thread,
+        direct_messages_topic_id=options.direct_topic,
+        reply_to=options.reply_to,
+        disable_notification=options.silent,
+        protect_content=options.protect,
+    )
+
+
+def ask_for_goods(store: "Store", env: Env, *, yes: bool) -> None:
+    """Once, before the first invoice for real money: digital goods must be sold for Telegram Stars, not through A-Pay.
+    The answer is the statement that check-live asks for, too."""
+    if env.mode != "live" or "physical-goods" in store.attestations():
+        return
+    rule = "digital goods and services belong to Telegram Stars; A-Pay is for physical goods and services"
+    if yes:
+        env.output.warn(f"{rule}; confirm it with: apay check-live --attest physical-goods")
+        return
+    env.output.say(f"apay: {rule}")
+    env.confirm("Do you sell physical goods or services?", yes=False)
+    with store.transaction() as tx:
+        tx.attest("physical-goods", env.clock.now())
+
+
+def refuse_problems(invoice: "Invoice", env: Env) -> None:
     """Invoices of one command differ in their chats alone: the first speaks for all."""
     from apaycli.core.invoice import check_invoice
 
@@ -102,11 +195,11 @@ def _refuse_problems(invoice: "Invoice", env: Env) -> None:
         env.output.warn(f"{problem.field}: {problem.message}")
 
 
-def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, int]]) -> None:
+def say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, int]]) -> None:
     """The total in words, who can pay and how often, and whether the button travels further than the stock."""
     from apaycli.core.stock import stock_level
 
-    _say_price_and_payers(invoices, env)
+    say_price_and_payers(invoices, env)
     first = invoices[0]
     product = env.stock.products.get(first.sku) if first.sku else None
     available = stock_level(product, *counts.get(product.sku, (0, 0))).available if product else None
@@ -118,12 +211,12 @@ def _say_what(invoices: "list[Invoice]", env: Env, counts: dict[str, tuple[int, 
         left = f"only {available} of {first.sku} left" if available else f"{first.sku} is sold out"
         env.output.warn(f"{left}: buyers who press Pay are declined")
     elif uses is None or uses * first.quantity > available:
-        env.output.warn(
-            f"this invoice can be paid more often than the {available} unit(s) in stock allow; then it is declined"
-        )
+        travels = any(invoice.forwarding == "pay-button" for invoice in invoices)
+        button = "this Pay button can be forwarded to anyone" if travels else "this invoice can be paid more often"
+        env.output.warn(f"{button}; {available} in stock: when they are gone, it is declined")
 
 
-def _say_price_and_payers(invoices: "list[Invoice]", env: Env) -> None:
+def say_price_and_payers(invoices: "list[Invoice]", env: Env) -> None:
     from apaycli.money import render_money_in_words
 
     first = invoices[0]
@@ -148,41 +241,46 @@ def _who_can_pay(invoices: "list[Invoice]", env: Env) -> list[str]:
     return [f"{', '.join(names)}: {sentence}" for sentence, names in chats.items()]
 
 
-def _request(params: dict[str, Any]) -> dict[str, Any]:
-    from apaycli.text import redact
+def _draw(sent: "list[Sent]", options: Options, env: Env) -> None:
+    from apaycli.cli.qr import TERMINAL, draw_qr
 
-    return {"method": "sendInvoice", "params": params | {"provider_token": redact(str(params["provider_token"]))}}
+    for one in sent:
+        if one.link is not None and options.qr is not None:
+            draw_qr(one.link, options.qr, env.output.stderr)
+            if options.qr != TERMINAL:
+                env.output.say(f"apay: its QR is in {options.qr}")
 
 
 def _render(sent: "list[Sent]", total: int, env: Env) -> None:
     """What came of each chat to stdout; then, as an error, what did not arrive. One chat that failed is all error."""
     failed = [one for one in sent if one.failure is not None]
     if total > 1 or not failed:
-        documents = [_document(one) for one in sent]
+        documents = [document_of(one) for one in sent]
         if env.output.as_json:
             env.output.document(documents[0] if total == 1 else documents)
         else:
             for one in sent:
-                env.output.out("\t".join(_line(one)))
+                env.output.out("\t".join(line_of(one)))
     if failed:
         env.output.flush()
         raise _combined(failed, total, total - len(sent))
 
 
-def _line(one: "Sent") -> list[str]:
+def line_of(one: "Sent") -> list[str]:
     invoice = one.invoice
-    return [one.state, invoice.chat_id, invoice.invoice_id, str(one.message_id or "")]
+    return [one.state, invoice.chat_id, invoice.invoice_id, one.link or str(one.message_id or "")]
 
 
-def _document(one: "Sent") -> dict[str, Any]:
+def document_of(one: "Sent") -> dict[str, Any]:
     from apaycli.clock import render_instant
+    from apaycli.core.invoice import LINK_CHAT
 
     invoice = one.invoice
     return {
         "invoice_id": invoice.invoice_id,
         "mode": invoice.mode,
         "chat_id": invoice.chat_id,
-        "message_id": one.message_id,
+        **({"link": one.link} if invoice.chat_id == LINK_CHAT else {"message_id": one.message_id}),
         "sku": invoice.sku,
         "quantity": invoice.quantity,
         "currency": invoice.currency,

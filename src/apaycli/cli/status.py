@@ -15,6 +15,7 @@ from apaycli.errors import ConfigError, NotGood, UsageError
 
 if TYPE_CHECKING:
     from apaycli.checks.status import Alarm, Status
+    from apaycli.store.values import LedgerCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def _render(found: "Status", alarms: "list[Alarm]", env: Env) -> None:
         ("hooks failed", counts.hooks_failed),
         ("dead letters", counts.dead_letters),
         ("untold notices", counts.notices),
+        ("support requests", counts.support_requests),
     ]
     width = max(len(name) for name, _ in rows) + 2 if env.output.is_terminal(env.output.stdout) else 0
     for name, value in rows:
@@ -173,6 +175,15 @@ def _document(found: "Status", alarms: "list[Alarm]", env: Env) -> dict[str, Any
         "last_contact_at": None if found.heard_at is None else render_instant(found.heard_at),
         "gap_seconds": None if gap is None else gap // 1000,
         "free_bytes": found.free_bytes,
-        "counts": asdict(found.counts),
+        "counts": _counts(found.counts),
         "alarms": [asdict(alarm) for alarm in alarms],
     }
+
+
+def _counts(counts: "LedgerCounts") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from apaycli.clock import render_instant
+
+    oldest_at = counts.support_oldest_at
+    return asdict(counts) | {"support_oldest_at": None if oldest_at is None else render_instant(oldest_at)}

@@ -4,6 +4,7 @@ These rules live here and nowhere else:
 
 * which pre-checkout queries are accepted, and why the others are declined (`DECLINE_RULES`, in order);
 * how many units and uses an accepted query holds, and until when;
+* which ways of delivery a buyer's country is offered;
 * how a receipt meets its reservation, the stock and the invoice, and which flag it bears.
 
 This file must not know the time (it is handed `now`), the database, the network, the terminal, or chance.
@@ -30,6 +31,7 @@ from dataclasses import dataclass, field
 
 from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
+from apaycli.core.messages import Messages
 from apaycli.core.model import (
     Booking,
     CheckoutFacts,
@@ -54,11 +56,15 @@ class Shop:
     mode: Mode
     products: Mapping[str, Product]
     reservation_ttl_seconds: int
-    decline_wordings: Mapping[str, str] = field(default_factory=dict)
+    messages: Messages = field(default_factory=Messages)
     hooks: tuple[HookKind, ...] = ()
-    notify: bool = False  # whether the merchant wants to be told of money in a chat
+    notify_chat: str | None = None  # where the merchant is told of money
     terms_text: str | None = None
+    terms_version: str | None = None
+    require_acceptance: bool = False
+    close_when_paid: bool = False  # whether the keyboard of an invoice goes with its last use
     support_text: str | None = None
+    support_chat: str | None = None  # where buyers' requests are forwarded to
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def decide_pre_checkout(query: PreCheckoutQuery, facts: CheckoutFacts, shop: Sho
 
 def decline(query: PreCheckoutQuery, reason: DeclineReason, shop: Shop, product: Product | None = None) -> Decision:
     """A refusal with the sentence the buyer will read."""
-    sentence = decline_sentence(reason, shop.decline_wordings, query.buyer.language_code, product)
+    sentence = decline_sentence(reason, shop.messages, query.buyer.language_code, product)
     return Decision(query.pre_checkout_query_id, ok=False, reason=reason, error_message=sentence)
 
 
@@ -124,11 +130,15 @@ def _currency_differs(c: _Checkout) -> bool:
 
 
 def _amount_differs(c: _Checkout) -> bool:
-    return not fits_amount(c.invoice, c.query.total_amount) or c.query.shipping_option_id is not None
+    return not fits_amount(c.invoice, c.query.total_amount, c.query.shipping_option_id)
 
 
 def _other_buyer(c: _Checkout) -> bool:
     return c.invoice.buyer_id is not None and c.invoice.buyer_id != c.query.buyer.user_id
+
+
+def _terms_not_accepted(c: _Checkout) -> bool:
+    return c.shop.require_acceptance and c.shop.terms_version not in c.facts.accepted_versions
 
 
 def _not_for_sale(c: _Checkout) -> bool:
@@ -169,6 +179,7 @@ DECLINE_RULES: tuple[tuple[DeclineReason, Callable[[_Checkout], bool]], ...] = (
     (DeclineReason.CURRENCY_MISMATCH, _currency_differs),
     (DeclineReason.AMOUNT_MISMATCH, _amount_differs),
     (DeclineReason.OTHER_BUYER, _other_buyer),
+    (DeclineReason.TERMS_NOT_ACCEPTED, _terms_not_accepted),
     (DeclineReason.NOT_FOR_SALE, _not_for_sale),
     (DeclineReason.ALREADY_PAID, _already_paid),
     (DeclineReason.BEING_PAID, _being_paid),
@@ -178,11 +189,14 @@ DECLINE_RULES: tuple[tuple[DeclineReason, Callable[[_Checkout], bool]], ...] = (
 )
 
 
-def fits_amount(invoice: Invoice, total_amount: int | None) -> bool:
-    """Price lines, plus at most the largest tip. That a tip is inside the total is inferred, not documented."""
-    if total_amount is None:
+def fits_amount(invoice: Invoice, total_amount: int | None, shipping_option_id: str | None) -> bool:
+    """Price lines, the chosen delivery, at most the largest tip. That all is inside the total is inferred, not
+    documented."""
+    shipping_amount = invoice.shipping_amount(shipping_option_id)
+    if total_amount is None or shipping_amount is None:
         return False
-    return invoice.total_amount <= total_amount <= invoice.total_amount + invoice.tips.max_tip_amount
+    least = invoice.total_amount + shipping_amount
+    return least <= total_amount <= least + invoice.tips.max_tip_amount
 
 
 def decide_payment(payment: SuccessfulPayment, facts: PaymentFacts, shop: Shop, now: int) -> Receipt:
@@ -191,8 +205,12 @@ def decide_payment(payment: SuccessfulPayment, facts: PaymentFacts, shop: Shop, 
     if invoice is None:
         return _unmatched_receipt(payment, shop.mode, now)
     booking, flag = _book(invoice, facts, shop)
-    if flag in {None, Flag.LATE} and not _fits_payment(invoice, payment):
+    # A way of delivery that the invoice never had costs nothing, and is nothing to stop at.
+    option_id = payment.shipping_option_id if invoice.shipping else None
+    fits = payment.currency == invoice.currency and fits_amount(invoice, payment.total_amount, option_id)
+    if flag in {None, Flag.LATE} and not fits:
         flag = Flag.AMOUNT_MISMATCH
+    shipping_amount = invoice.shipping_amount(option_id) or 0 if fits else 0
     own = facts.own_reservation
     return Receipt(
         telegram_payment_charge_id=payment.telegram_payment_charge_id,
@@ -208,7 +226,8 @@ def decide_payment(payment: SuccessfulPayment, facts: PaymentFacts, shop: Shop, 
         quantity=invoice.quantity,
         currency=payment.currency,
         total_amount=payment.total_amount,
-        tip_amount=_tip_amount(invoice, payment),
+        tip_amount=(payment.total_amount or 0) - invoice.total_amount - shipping_amount if fits else 0,
+        shipping_amount=shipping_amount,
         buyer=payment.buyer,
         paid_at=payment.paid_at if payment.paid_at is not None else now,
         capacity=_capacity(invoice, shop),
@@ -239,16 +258,6 @@ def _book(invoice: Invoice, facts: PaymentFacts, shop: Shop) -> tuple[Booking, F
 def _units_free(invoice: Invoice, facts: PaymentFacts, shop: Shop) -> bool:
     capacity = _capacity(invoice, shop)
     return capacity is None or facts.stock_held + facts.stock_sold + invoice.quantity <= capacity
-
-
-def _fits_payment(invoice: Invoice, payment: SuccessfulPayment) -> bool:
-    return payment.currency == invoice.currency and fits_amount(invoice, payment.total_amount)
-
-
-def _tip_amount(invoice: Invoice, payment: SuccessfulPayment) -> int:
-    if payment.total_amount is None or not _fits_payment(invoice, payment):
-        return 0
-    return payment.total_amount - invoice.total_amount
 
 
 def _unmatched_receipt(payment: SuccessfulPayment, mode: Mode, now: int) -> Receipt:

@@ -59,7 +59,8 @@ class ChatMigrated:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A bot command addressed to this bot, such as `/terms`; `text` is what stood behind it."""
+    """A bot command addressed to this bot, such as `/terms`; `text` is what stood behind it. In a group it names
+    the bot."""
 
     update_id: int
     chat_id: int
@@ -68,9 +69,25 @@ class Command:
     text: str
     user: User | None
 
+    @property
+    def is_private(self) -> bool:
+        return self.user is not None and self.chat_id == self.user.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackQuery:
+    """`callback_query`: a press on a button of ours. `data` is what the button was given, or what a forger sends."""
+
+    update_id: int
+    callback_query_id: str
+    user: User
+    data: str
+
 
 @dataclass(frozen=True, slots=True)
 class ShippingQuery:
+    """`shipping_query`: the address is known, the ways of delivery are asked for."""
+
     update_id: int
     shipping_query_id: str
     buyer: User
@@ -111,6 +128,7 @@ Update = (
     | RefundedPayment
     | ChatMigrated
     | Command
+    | CallbackQuery
     | ShippingQuery
     | InlineQuery
     | Ignored

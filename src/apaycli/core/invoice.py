@@ -10,10 +10,10 @@ Texts are counted in UTF-16 units: Telegram does not document how it counts, and
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from apaycli.core.model import Forwarding, Invoice, LabeledPrice, Mode, Product, Tips
+from apaycli.core.model import Forwarding, Invoice, LabeledPrice, Mode, Product, ShippingOption, Tips
 from apaycli.core.wording import utf16_units
 from apaycli.money import (
     AMOUNT_MAX,
@@ -23,17 +23,20 @@ from apaycli.money import (
     render_money,
     render_money_in_words,
 )
-from apaycli.text import nearest
+from apaycli.text import nearest, show
 
 TITLE_UNITS_MAX = 32
 DESCRIPTION_UNITS_MAX = 255
 PAYLOAD_BYTES_MAX = 128
 SUGGESTED_TIPS_MAX = 4
+SHIPPING_OPTIONS_MAX = 20  # our own limit: a buyer chooses one on a phone
+OPTION_ID_BYTES_MAX = 64
 NEEDS = ("name", "phone", "email", "address")
 
 _START_PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _CHANNEL_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
 _CHAT_ID = re.compile(r"-?[1-9][0-9]{0,15}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)  # ISO 3166-1 alpha-2, as in the Bot API's ShippingAddress
 _CHAT_ID_BITS = 52  # the Bot API promises at most 52 significant bits
 
 
@@ -87,28 +90,50 @@ class Ids:
 
 
 NewIds = Callable[[], Ids]
+LINK_CHAT = "link"  # stands for every chat that a link is opened in
 INLINE_CHAT = "inline"  # stands for every chat that an inline invoice is dropped into
+PRODUCT_LINK = "p_"  # a product's `start_parameter` is this and its SKU
 
 
 def inline_invoice(product: Product, mode: Mode, ids: Ids, now: int) -> Invoice:
     """The invoice of an inline result: anybody who sees it may pay it, as long as the stock lasts."""
+    return product_invoice(product, mode, ids, now, INLINE_CHAT)
+
+
+def private_invoice(product: Product, mode: Mode, ids: Ids, now: int, buyer_id: int) -> Invoice:
+    """What a buyer gets who chose the product in the bot's private chat: to be paid once. A forwarded copy leads
+    whoever presses it to the product, not to this invoice."""
+    invoice = product_invoice(product, mode, ids, now, str(buyer_id))
+    return replace(invoice, forwarding="deep-link", start_parameter=PRODUCT_LINK + product.sku, uses_max=1)
+
+
+def product_invoice(product: Product, mode: Mode, ids: Ids, now: int, chat_id: str, quantity: int = 1) -> Invoice:
+    """An invoice for `quantity` units of the product as the stock file describes it; who may pay, and how often, is
+    left open."""
     return Invoice(
         invoice_id=ids.invoice_id,
         mode=mode,
         invoice_payload=ids.invoice_payload,
-        chat_id=INLINE_CHAT,
-        sku=product.sku,
+        chat_id=chat_id,
+        sku=product.sku or None,
         title=product.title,
         description=product.description,
         currency=product.currency,
-        prices=product.prices,
-        quantity=1,
+        prices=times(product.prices, quantity),
+        quantity=quantity,
         forwarding="pay-button",
         created_at=now,
         tips=product.tips,
         photo_url=product.photo_url,
         need=product.need,
+        shipping=product.shipping,
+        provider_data=product.provider_data,
     )
+
+
+def product_sku(start_parameter: str) -> str | None:
+    """The SKU of a product's link; None for the link of an invoice."""
+    return start_parameter.removeprefix(PRODUCT_LINK) if start_parameter.startswith(PRODUCT_LINK) else None
 
 
 def check_invoice(invoice: Invoice) -> list[Problem]:
@@ -119,6 +144,7 @@ def check_invoice(invoice: Invoice) -> list[Problem]:
         *_check_payload(invoice.invoice_payload, invoice.start_parameter),
         *check_prices(invoice.prices, invoice.currency),
         *check_tips(invoice.tips, invoice.currency),
+        *check_shipping(invoice.shipping, invoice.prices, invoice.currency),
         *check_photo_url(invoice.photo_url),
     ]
 
@@ -206,6 +232,35 @@ def check_tips(tips: Tips, currency: str) -> Iterator[Problem]:
         yield Problem("tips.suggested", "no amount may be above tips.max")
     if currency in currencies():
         yield from _check_whole_units("tips", iter((largest, *suggested)), currency)
+
+
+def check_shipping(
+    shipping: tuple[ShippingOption, ...], prices: tuple[LabeledPrice, ...], currency: str
+) -> Iterator[Problem]:
+    """Ways of delivery (Bot API `ShippingOption`), and what the buyer pays with the dearest of them."""
+    ids = [option.option_id for option in shipping]
+    if len(set(ids)) != len(ids):
+        yield Problem("shipping", "has two options with the same id")
+    if len(ids) > SHIPPING_OPTIONS_MAX:
+        yield Problem("shipping", f"takes at most {SHIPPING_OPTIONS_MAX} options")
+    for option in shipping:
+        name = repr(show(option.option_id, 40))
+        if not option.title.strip() or not 1 <= len(option.option_id.encode()) <= OPTION_ID_BYTES_MAX:
+            yield Problem("shipping", f"{name}: an option needs a title, and an id of 1 to {OPTION_ID_BYTES_MAX} bytes")
+        if not 0 <= option.total_amount <= AMOUNT_MAX or any(abs(p.amount) > AMOUNT_MAX for p in option.prices):
+            yield Problem("shipping", f"{name}: costs 0 to {AMOUNT_MAX} smallest units")
+        elif currency in currencies() and option.prices:
+            dearest = sum(price.amount for price in prices) + option.total_amount
+            if dearest > currencies()[currency].max_amount:
+                said = render_money_in_words(dearest, currency)
+                yield Problem("shipping", f"{name}: with it the total is {said}; Telegram may refuse it", "warn")
+        if unknown := [country for country in option.countries if not _COUNTRY.fullmatch(country)]:
+            yield Problem(
+                "shipping", f"{name}: {show(unknown[0], 20)!r} is no two-letter code of a country, such as IN"
+            )
+    if currency in currencies():
+        amounts = (price.amount for option in shipping for price in option.prices)
+        yield from _check_whole_units("shipping", amounts, currency)
 
 
 def check_photo_url(photo_url: str | None) -> Iterator[Problem]:

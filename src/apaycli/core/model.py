@@ -30,8 +30,29 @@ class Tips:
 
 
 @dataclass(frozen=True, slots=True)
+class ShippingOption:
+    """One way of delivery (Bot API `ShippingOption`). `countries`: two-letter codes; none means everywhere."""
+
+    option_id: str
+    title: str
+    prices: tuple[LabeledPrice, ...]
+    countries: tuple[str, ...] = ()
+
+    @property
+    def total_amount(self) -> int:
+        return sum(price.amount for price in self.prices)
+
+    def reaches(self, country_code: str | None) -> bool:
+        """None: the country could not be read, and nothing is known against it."""
+        return not self.countries or country_code is None or country_code.upper() in self.countries
+
+
+@dataclass(frozen=True, slots=True)
 class Invoice:
-    """What was, or is about to be, sent: one message in one chat, with its own payload."""
+    """What was, or is about to be, sent: one message in one chat, a link, or an inline result, with its own payload.
+
+    `chat_id` is the chat, or `link` or `inline` where there is no one chat.
+    """
 
     invoice_id: str
     mode: Mode
@@ -48,6 +69,8 @@ class Invoice:
     tips: Tips = Tips()
     photo_url: str | None = None
     need: tuple[str, ...] = ()
+    shipping: tuple[ShippingOption, ...] = ()
+    provider_data: str | None = None
     start_parameter: str | None = None
     uses_max: int | None = None
     buyer_id: int | None = None
@@ -56,8 +79,14 @@ class Invoice:
 
     @property
     def total_amount(self) -> int:
-        """Price lines alone: what the buyer pays without a tip."""
+        """Price lines alone: what the buyer pays without delivery and tip."""
         return sum(price.amount for price in self.prices)
+
+    def shipping_amount(self, shipping_option_id: str | None) -> int | None:
+        """What this way of delivery costs; None where the invoice does not offer it, or asks for one and has none."""
+        if not self.shipping:
+            return 0 if shipping_option_id is None else None
+        return next((option.total_amount for option in self.shipping if option.option_id == shipping_option_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +104,8 @@ class Product:
     photo_url: str | None = None
     need: tuple[str, ...] = ()
     tips: Tips = Tips()
+    shipping: tuple[ShippingOption, ...] = ()
+    provider_data: str | None = None
     forwarding: Forwarding | None = None
     paused: bool = False
 
@@ -196,6 +227,7 @@ class CheckoutFacts:
     buyer_units: int = 0
     stock_held: int = 0
     stock_sold: int = 0
+    accepted_versions: frozenset[str] = frozenset()  # of the terms: those that this buyer agreed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +271,7 @@ class Receipt:
     buyer: User | None
     paid_at: int
     capacity: int | None = None  # what `stock` allows, for a DIRECT booking
+    shipping_amount: int = 0
     shipping_option_id: str | None = None
     order_info: OrderInfo | None = None
 

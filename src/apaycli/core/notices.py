@@ -1,4 +1,4 @@
-"""What the merchant is told about money, one sentence an event, and how many sentences make a message.
+"""What merchant and buyer are told about money, one sentence an event, and how many sentences make a message.
 
 Knows which events concern money and how they read. Never sends anything: `listen/notices.py` does.
 """
@@ -6,7 +6,10 @@ Knows which events concern money and how they read. Never sends anything: `liste
 from collections.abc import Mapping, Sequence
 
 from apaycli.clock import render_instant
-from apaycli.core.model import Flag, Receipt
+from apaycli.core.incoming import Command
+from apaycli.core.messages import Messages, paid_name
+from apaycli.core.model import Flag, Receipt, User
+from apaycli.core.wording import utf16_units
 from apaycli.money import render_money
 from apaycli.text import show
 
@@ -35,6 +38,30 @@ def receipt_notice(receipt_id: int, receipt: Receipt) -> str:
     test = "Test payment" if receipt.mode == "test" else "Paid"
     flag = f". {str(receipt.flag).upper()}: {FLAG_MEANINGS[receipt.flag]}" if receipt.flag else ""
     return f"{test}: {what}{amount}, by {who}, receipt {receipt_id}{flag}"
+
+
+def buyer_notice(receipt_id: int, receipt: Receipt, messages: Messages) -> str:
+    """What the buyer is told: thank you, or what is wrong and what happens with the money."""
+    amount = "?"
+    if receipt.total_amount is not None and receipt.currency is not None:
+        amount = render_money(receipt.total_amount, show(receipt.currency, 12))
+    return messages.say(
+        paid_name(receipt.flag),
+        receipt.buyer.language_code if receipt.buyer else None,
+        amount=amount,
+        title=show(receipt.title or "", 64),
+        receipt=receipt_id,
+    )
+
+
+def support_notice(request_id: int, command: Command) -> str:
+    buyer = command.user or User(0)
+    who = show(buyer.name, 64) or f"user {buyer.user_id}"
+    name = f" (@{show(buyer.username, 40)})" if buyer.username else ""
+    return (
+        f"Support request {request_id} from {who}{name}: {show(command.text, 3000)}\n"
+        f'Answer: apay support reply {request_id} "..."'
+    )
 
 
 def conflict_notice(telegram_payment_charge_id: str) -> str:
@@ -68,18 +95,13 @@ def message_of(texts: Sequence[str]) -> tuple[str, int]:
     message = _cut(texts[0])
     for count, text in enumerate(texts[1:], start=1):
         longer = f"{message}\n{text}"
-        if _units(longer) > MESSAGE_UNITS_MAX:
+        if utf16_units(longer) > MESSAGE_UNITS_MAX:
             return message, count
         message = longer
     return message, len(texts)
 
 
 def _cut(text: str) -> str:
-    while _units(text) > MESSAGE_UNITS_MAX:
-        text = text[: len(text) - max(1, (_units(text) - MESSAGE_UNITS_MAX) // 2)]
+    while utf16_units(text) > MESSAGE_UNITS_MAX:
+        text = text[: len(text) - max(1, (utf16_units(text) - MESSAGE_UNITS_MAX) // 2)]
     return text
-
-
-def _units(text: str) -> int:
-    """Telegram counts UTF-16 code units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -27,7 +27,7 @@ _HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
 _RESULT = re.compile(rb'"result"\s*:\s*\[')
 _UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,10})\b')
 _DATE_SECONDS_END = 253_402_300_800  # the year 10000, which no calendar library can write
-_KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline_query")
+_KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline_query", "callback_query")
 
 
 class _Broken(Exception):
@@ -148,6 +148,8 @@ def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> in
             return _shipping_query(body, update_id)
         case "inline_query":
             return _inline_query(body, update_id)
+        case "callback_query":
+            return _callback_query(body, update_id)
         case _:
             return _message(body, update_id, bot_username)
 
@@ -188,6 +190,15 @@ def _inline_query(body: dict[str, Any], update_id: int) -> incoming.InlineQuery:
     )
 
 
+def _callback_query(body: dict[str, Any], update_id: int) -> incoming.CallbackQuery:
+    return incoming.CallbackQuery(
+        update_id=update_id,
+        callback_query_id=_text(body, "id"),
+        user=_user(_object(body, "from")),
+        data=(_text_or_none(body, "data") or "")[:64],
+    )
+
+
 def _message(body: dict[str, Any], update_id: int, bot_username: str) -> incoming.Update:
     if "successful_payment" in body:
         return _successful_payment(body, update_id)
@@ -203,23 +214,27 @@ def _message(body: dict[str, Any], update_id: int, bot_username: str) -> incomin
     command, message_id = _command(body, bot_username), body.get("message_id")
     if command is None or not _is_id(chat_id) or not _is_id(message_id):
         return incoming.Ignored(update_id, "message")
+    name, addressee, text = command
+    if chat_id < 0 and not addressee:
+        return incoming.Ignored(update_id, "message")  # in a group, other bots may be meant
     user = None if "sender_chat" in body else _user_or_none(body.get("from"))
-    return incoming.Command(update_id, chat_id, message_id, command[0], command[1], user)
+    return incoming.Command(update_id, chat_id, message_id, name, text, user)
 
 
-def _command(body: dict[str, Any], bot_username: str) -> tuple[str, str] | None:
-    """`/terms@our_bot more` → ("terms", "more"): a `bot_command` entity at offset 0 that names nobody else."""
+def _command(body: dict[str, Any], bot_username: str) -> tuple[str, str, str] | None:
+    """`/terms@our_bot more` → ("terms", "our_bot", "more"): a `bot_command` entity at offset 0 that names nobody
+    else."""
     text, entities = body.get("text"), body.get("entities")
     if not isinstance(text, str) or not isinstance(entities, list):
         return None
     heads = (e for e in entities if isinstance(e, dict) and e.get("type") == "bot_command" and e.get("offset") == 0)
     if next(heads, None) is None or not text.startswith("/"):
         return None
-    head, _, rest = text[1:].partition(" ")
+    head, *rest = text[1:].split(maxsplit=1) or [""]
     command, _, addressee = head.partition("@")
     if addressee and addressee.lower() != bot_username.lower():
         return None
-    return command.lower()[:32], storable(rest.strip())[:4096]
+    return command.lower()[:32], addressee, storable(rest[0].strip() if rest else "")[:4096]
 
 
 def _successful_payment(body: dict[str, Any], update_id: int) -> incoming.SuccessfulPayment:

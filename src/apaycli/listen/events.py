@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.model import Decision, Invoice, Mode, Receipt, Reservation
-from apaycli.store.protocol import AnswerOutcome
+from apaycli.store.values import AnswerOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,14 @@ class Replied:
     at: int
     method: str
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepliesDropped:
+    """So many commands got no reply: too many at once."""
+
+    at: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +232,7 @@ Event = (
     | DeadLetter
     | Passed
     | Replied
+    | RepliesDropped
     | StockTaken
     | StockRefused
     | Trouble

@@ -20,7 +20,8 @@ from apaycli.crashpoints import reach
 from apaycli.hookpost import post_once
 from apaycli.listen import events
 from apaycli.listen.writer import Writer, until_written
-from apaycli.store.protocol import DueHook, Store
+from apaycli.store.protocol import Store
+from apaycli.store.values import DueHook
 from apaycli.text import redact, show
 
 HOOK_SECONDS_MAX = 60.0
@@ -111,9 +112,9 @@ class Outbox:
         runs: Mapping[HookKind, Run],
         start: Callable[[Coroutine[object, object, None]], "asyncio.Task[None]"],
         *,
-        notify: bool,
+        notify_chat: str | None,
     ) -> None:
-        self._notify = notify
+        self._notify_chat = notify_chat
         self._store = store
         self._writer = writer
         self._clock = clock
@@ -158,8 +159,9 @@ class Outbox:
         def record() -> None:
             with self._store.transaction() as tx:
                 tx.record_hook(hook.hook_id, failure=said, again_at=again_at)
-                if said is not None and again_at is None and self._notify:
-                    tx.queue_notice(hook_notice(hook.receipt.receipt_id, said), now)
+                if said is not None and again_at is None and self._notify_chat is not None:
+                    sentence = hook_notice(hook.receipt.receipt_id, said)
+                    tx.queue_notice(self._notify_chat, "merchant", sentence, now)
 
         await until_written(self._writer, record)
         reach("hook_recorded")

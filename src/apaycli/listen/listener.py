@@ -17,21 +17,24 @@ from contextlib import suppress
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.clock import Clock
 from apaycli.core.decide import Shop
-from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.incoming import PreCheckoutQuery, ShippingQuery
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import User
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, LedgerError, LedgerUnavailable
 from apaycli.listen import events
 from apaycli.listen.notices import Notifier
+from apaycli.listen.pace import Pace
 from apaycli.listen.polling import Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
+from apaycli.listen.replies import Replies
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
 from apaycli.listen.setting import Setting
 from apaycli.listen.standstill import Standstill
 from apaycli.listen.upkeep import Upkeep, cancelled, to_its_end
 from apaycli.listen.writer import T, Writer
-from apaycli.store.protocol import AnswerResult, Store
+from apaycli.store.protocol import Store
+from apaycli.store.values import AnswerResult
 
 _DECIDE_SECONDS_MAX = 7.0  # then the query is declined without a record, while there is time to say so
 _REFUSAL_SECONDS = 3.0
@@ -83,19 +86,28 @@ class Listener:
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         processor = Processor(self._store, self._shop, self._clock, self._new_ids)
         upkeep = Upkeep(
-            self._store, self._writer, self._clock, self._emit, self._setting, tasks, self._end, self._standstill
+            self._store,
+            self._writer,
+            self._clock,
+            self._emit,
+            self._setting,
+            tasks,
+            self._end,
+            self._standstill,
+            self._shop.notify_chat,
         )
-        sender = Sender(self._api, self._clock, tasks, upkeep.note_result, self._emit, self._setting.provider_token)
+        pace = Pace(self._clock)
+        replies = Replies(self._api, self._clock, self._emit, pace, self._setting.provider_token)
+        sender = Sender(
+            self._api, self._clock, tasks, upkeep.note_result, self._emit, self._setting.provider_token, replies
+        )
         poller = Poller(
             self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
         )
         await self._recover(sender, upkeep)
         upkeep.start(processor, poller.caught_up)
-        if self._setting.notify_chat is not None:
-            notifier = Notifier(
-                self._api, self._store, self._writer, self._clock, self._emit, self._setting.notify_chat
-            )
-            upkeep.run_beside(notifier.run())
+        upkeep.run_beside(replies.run())
+        upkeep.run_beside(Notifier(self._api, self._store, self._writer, self._clock, self._emit, pace).run())
         taking = tasks.create_task(self._take(poller, processor, sender, upkeep))
         stopping = tasks.create_task(self._stopping.wait())
         await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -216,7 +228,7 @@ class Listener:
                 milliseconds = round((self._clock.monotonic() - arrived) * 1000)
                 upkeep.note_result(AnswerResult(query_id, "failed", self._clock.now(), milliseconds, release=True))
         for effect in recorded.effects:
-            sender.perform(effect)
+            sender.perform(effect, arrived)
         for event in recorded.events:
             self._emit(event)
 
@@ -227,6 +239,8 @@ class Listener:
         record made too late is never sent after it."""
         for received in group:
             query = received.update
+            if isinstance(query, ShippingQuery):
+                sender.perform(processor.refuse_shipping(query), arrived)
             if isinstance(query, PreCheckoutQuery) and query.pre_checkout_query_id not in self._declined_unrecorded:
                 self._declined_unrecorded.add(query.pre_checkout_query_id)
                 # It is sent even when the time for an accept is over: it may still be read.

@@ -24,18 +24,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from apaycli.clock import Clock
-from apaycli.core.conversation import (
-    Effect,
-    products_to_offer,
-    reply_to_command,
-    reply_to_deep_link,
-    reply_to_inline_query,
-    reply_to_shipping_query,
-    would_be_query,
-)
+from apaycli.core.conversation import AnswerShippingQuery, Effect, RemoveKeyboard, refuse_shipping_query
 from apaycli.core.decide import Shop, decide_payment, decide_pre_checkout, decline
 from apaycli.core.hooks import first_state
 from apaycli.core.incoming import (
+    CallbackQuery,
     ChatMigrated,
     Command,
     Ignored,
@@ -47,12 +40,13 @@ from apaycli.core.incoming import (
     Unreadable,
     Update,
 )
-from apaycli.core.invoice import NewIds, inline_invoice
-from apaycli.core.model import CheckoutFacts, Decision, DeclineReason, Invoice, PaymentFacts, User
-from apaycli.core.notices import conflict_notice, dead_letter_notice, receipt_notice
+from apaycli.core.invoice import NewIds
+from apaycli.core.model import Decision, DeclineReason, Invoice, PaymentFacts, User
+from apaycli.core.notices import buyer_notice, conflict_notice, dead_letter_notice, receipt_notice
 from apaycli.core.update import parse_update
 from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError
+from apaycli.listen.conversing import Conversing
 from apaycli.listen.events import DeadLetter, Event, Paid, Passed, PaymentRepeated, StarsRefunded
 from apaycli.store.protocol import Store, Transaction
 
@@ -131,6 +125,8 @@ class Processor:
             self._dead_letter(tx, received, recorded, now, update_id, f"cannot be recorded: {type(error).__name__}")
             if isinstance(received.update, PreCheckoutQuery):
                 recorded.answers.append(self.refuse_unrecorded(received.update))
+            elif isinstance(received.update, ShippingQuery):
+                recorded.effects.append(self.refuse_shipping(received.update))
 
     def _record_unmatched(
         self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, recorded: Recorded, now: int
@@ -151,6 +147,9 @@ class Processor:
         refusal = decline(query, DeclineReason.UNAVAILABLE, self.shop)
         return Answer(query, refusal, None, fresh=True, recorded=False)
 
+    def refuse_shipping(self, query: ShippingQuery) -> AnswerShippingQuery:
+        return refuse_shipping_query(query, self.shop)
+
     def _record_one(
         self, tx: Transaction, received: Received, recorded: Recorded, now: int, declined: Collection[str]
     ) -> None:
@@ -161,18 +160,20 @@ class Processor:
                 if not answers:
                     recorded.events.append(Passed(now, query.update_id, "pre_checkout_query, answered before"))
             case SuccessfulPayment() as payment:
-                recorded.events.append(self._record_payment(tx, payment, received.raw, now))
+                recorded.events.append(self._record_payment(tx, payment, received.raw, now, recorded))
             case RefundedPayment() as refund:
                 tx.record_refund(refund.telegram_payment_charge_id, refund.update_id, received.raw, now)
                 recorded.events.append(StarsRefunded(now, refund.telegram_payment_charge_id))
             case ChatMigrated() as migrated:
                 tx.migrate_chat(migrated.chat_id, migrated.migrate_to_chat_id)
             case Command() as command:
-                recorded.effects += self._reply(tx, command, now)
+                recorded.effects += self._conversing(tx, now).command(command)
+            case CallbackQuery() as press:
+                recorded.effects += self._conversing(tx, now).press(press)
             case InlineQuery() as query:
-                recorded.effects.append(self._inline_answer(tx, query, now))
+                recorded.effects.append(self._conversing(tx, now).inline(query))
             case ShippingQuery() as query:
-                recorded.effects.append(reply_to_shipping_query(query))
+                recorded.effects.append(self._conversing(tx, now).shipping(query))
             case Ignored(update_id, kind):
                 recorded.events.append(Passed(now, update_id, kind))
             case Unreadable(update_id, reason, _, query_id):
@@ -206,14 +207,24 @@ class Processor:
         decision, outcome = before
         return [] if outcome == "sent" else [Answer(query, decision, invoice, fresh=False)]
 
-    def _record_payment(self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, now: int) -> Event:
+    def _conversing(self, tx: Transaction, now: int) -> Conversing:
+        return Conversing(tx, self.shop, now, self._new_ids, self.bot_username)
+
+    def _record_payment(
+        self, tx: Transaction, payment: SuccessfulPayment, raw: bytes, now: int, recorded: Recorded
+    ) -> Event:
         repeat = tx.repeat_of_payment(payment)
         if repeat != "new":
             if repeat == "conflict":
                 tx.record_conflict(payment, raw, now)
                 self._notify(tx, conflict_notice(payment.telegram_payment_charge_id), now)
             return PaymentRepeated(now, payment.telegram_payment_charge_id, repeat == "conflict")
-        return self._record_receipt(tx, payment, tx.payment_facts(payment), raw, now)
+        facts = tx.payment_facts(payment)
+        event = self._record_receipt(tx, payment, facts, raw, now)
+        if self.shop.close_when_paid and facts.invoice is not None:
+            used_up = tx.used_up(facts.invoice.invoice_id)
+            recorded.effects += [RemoveKeyboard(*used_up)] if used_up else []
+        return event
 
     def _record_receipt(
         self, tx: Transaction, payment: SuccessfulPayment, facts: PaymentFacts, raw: bytes, now: int
@@ -223,30 +234,14 @@ class Processor:
         reach("receipt_recorded")
         tx.queue_hooks(receipt_id, dict.fromkeys(self.shop.hooks, first_state(receipt.flag)), now)
         self._notify(tx, receipt_notice(receipt_id, receipt), now)
+        if receipt.buyer is not None:
+            thanks = buyer_notice(receipt_id, receipt, self.shop.messages)
+            tx.queue_notice(str(receipt.buyer.user_id), "buyer", thanks, now)
         return Paid(now, receipt_id, receipt)
 
     def _notify(self, tx: Transaction, sentence: str, now: int) -> None:
-        if self.shop.notify:
-            tx.queue_notice(sentence, now)
-
-    def _reply(self, tx: Transaction, command: Command, now: int) -> list[Effect]:
-        if command.command == "start" and command.text and command.user:
-            invoice = tx.invoice_by_start_parameter(command.text)
-            facts = tx.checkout_facts(would_be_query(invoice, command.user)) if invoice else CheckoutFacts(None)
-            return [reply_to_deep_link(command, facts, self.shop, now)]
-        effect = reply_to_command(command, self.shop, tx.stock_counts(self.shop.mode))
-        return [effect] if effect else []
-
-    def _inline_answer(self, tx: Transaction, query: InlineQuery, now: int) -> Effect:
-        """Each product's standing inline invoice; a new one is in the ledger before its answer leaves."""
-        invoices = []
-        for product in products_to_offer(self.shop, tx.stock_counts(self.shop.mode), query.query):
-            draft = inline_invoice(product, self.shop.mode, self._new_ids(), now)
-            standing = tx.standing_invoice(draft)
-            if standing is None:
-                tx.record_invoice(draft, "sent")
-            invoices.append(standing or draft)
-        return reply_to_inline_query(query, invoices)
+        if self.shop.notify_chat is not None:
+            tx.queue_notice(self.shop.notify_chat, "merchant", sentence, now)
 
     def _dead_letter(
         self, tx: Transaction, received: Received, recorded: Recorded, now: int, update_id: int | None, reason: str
@@ -260,8 +255,9 @@ class Processor:
 
 def queries_first(batch: Sequence[Received]) -> list[list[Received]]:
     """The batch in the order in which it is recorded: whoever waits for an answer goes first."""
-    queries = [received for received in batch if isinstance(received.update, PreCheckoutQuery)]
-    others = [received for received in batch if not isinstance(received.update, PreCheckoutQuery)]
+    urgent = (PreCheckoutQuery, ShippingQuery)
+    queries = [received for received in batch if isinstance(received.update, urgent)]
+    others = [received for received in batch if not isinstance(received.update, urgent)]
     return [group for group in (queries, others) if group]
 
 

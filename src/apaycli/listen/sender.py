@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
-from apaycli.core.conversation import Effect
+from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText
 from apaycli.core.decide import TOO_OLD, refusal_releases
 from apaycli.crashpoints import reach
 from apaycli.listen import events
 from apaycli.listen.processor import Answer
-from apaycli.store.protocol import AnswerOutcome, AnswerResult
+from apaycli.listen.replies import Replies, perform_once
+from apaycli.store.values import AnswerOutcome, AnswerResult
 
 ANSWER_SECONDS_MAX = 8.0
 _ATTEMPT_SECONDS_MAX = 3.0
 _PAUSE_SECONDS = 0.25
 _MESSAGES_AT_ONCE = 8  # the conversation never takes the connections that answers need
+_OPEN_MAX = 2_000  # a flood of buttons and inline queries: what is beyond it stays without an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,11 @@ class Sender:
         tasks: asyncio.TaskGroup,
         done: Callable[[AnswerResult], None],
         emit: events.Emit,
-        provider_token: str | None,
+        provider_token: str,
+        replies: Replies,
     ) -> None:
         self._provider_token = provider_token
+        self._replies = replies
         self._few = asyncio.Semaphore(_MESSAGES_AT_ONCE)
         self._api = api
         self._clock = clock
@@ -59,9 +63,15 @@ class Sender:
         """Start sending; `arrived` is the monotonic second in which the query came in."""
         self._start(self._answer(answer, arrived))
 
-    def perform(self, effect: Effect) -> None:
-        """Start a message of the conversation: one attempt, never in the way of an answer."""
-        self._start(self._perform(effect))
+    def perform(self, effect: Effect, arrived: float) -> None:
+        """Start what the conversation says: never in the way of an answer. Messages keep Telegram's pace; a shipping
+        query is part of a payment and is answered like one."""
+        if isinstance(effect, AnswerShippingQuery):
+            self._start(self._answer_shipping(effect, arrived))
+        elif isinstance(effect, SendText | SendInvoice):
+            self._replies.add(effect)
+        elif len(self._open) < _OPEN_MAX:
+            self._start(self._perform(effect))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = self._tasks.create_task(work)
@@ -106,15 +116,29 @@ class Sender:
                 await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
         return _Sent("failed")
 
-    async def _perform(self, effect: Effect) -> None:
-        error: str | None = None
+    async def _answer_shipping(self, effect: AnswerShippingQuery, arrived: float) -> None:
         method, params = request_of(effect, self._provider_token)
-        async with self._few:
+        error: str | None = "there was no time left"
+        attempt = 0
+        while (left := arrived + ANSWER_SECONDS_MAX - self._clock.monotonic()) > 0.05:
+            attempt += 1
             try:
-                await self._api.call(method, params, ANSWER_SECONDS_MAX)
-            except (Refused, OutcomeUnknown, NotSent) as failure:
+                await self._api.call(method, params, min(left, _ATTEMPT_SECONDS_MAX))
+                error = None
+                break
+            except Refused as refusal:
+                error = refusal.message
+                if refusal.retry_after is None:
+                    break
+                await asyncio.sleep(min(max(refusal.retry_after, _PAUSE_SECONDS), left))
+            except (OutcomeUnknown, NotSent) as failure:
                 error = failure.message
+                await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
         self._emit(events.Replied(self._clock.now(), method, error))
+
+    async def _perform(self, effect: Effect) -> None:
+        async with self._few:
+            await perform_once(self._api, effect, self._provider_token, self._clock, self._emit)
 
 
 def _refused(refusal: Refused, *, first_attempt: bool) -> _Sent:

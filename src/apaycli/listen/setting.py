@@ -22,7 +22,6 @@ class Setting:
     take_over: bool = False
     read_stock: Callable[[], "StockNews | None"] = lambda: None
     runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
-    notify_chat: str | None = None  # where the merchant is told of money
     free_bytes: Callable[[], int | None] = lambda: None  # room left where the ledger lies
     midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
 

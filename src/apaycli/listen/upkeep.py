@@ -22,7 +22,8 @@ from apaycli.listen.processor import Processor
 from apaycli.listen.setting import Setting
 from apaycli.listen.standstill import Standstill
 from apaycli.listen.writer import T, Writer, until_written
-from apaycli.store.protocol import AnswerResult, Gap, Store
+from apaycli.store.protocol import Store
+from apaycli.store.values import AnswerResult, Gap
 
 _EXPIRY_SECONDS = 2.0
 _STOCK_SECONDS = 1.0
@@ -49,11 +50,12 @@ class Upkeep:
         tasks: asyncio.TaskGroup,
         end: Callable[[LedgerError], None],
         standstill: Standstill,
+        notify_chat: str | None,
     ) -> None:
         self._store, self._writer, self._clock, self._emit = store, writer, clock, emit
         self._setting, self._tasks, self._end, self._standstill = setting, tasks, end, standstill
-        notify = setting.notify_chat is not None
-        self._outbox = Outbox(store, writer, clock, emit, setting.runs, self._start_guarded, notify=notify)
+        self._outbox = Outbox(store, writer, clock, emit, setting.runs, self._start_guarded, notify_chat=notify_chat)
+        self._notify_chat = notify_chat
         self._running: list[asyncio.Task[None]] = []
         self._results: list[AnswerResult] = []
         self._results_waiting = asyncio.Event()
@@ -171,8 +173,9 @@ class Upkeep:
             tx.record_life(self._run_id, self._clock.now(), self._last_contact_at)
             for gap in gaps:
                 tx.record_gap(gap)
-                if self._setting.notify_chat is not None:
-                    tx.queue_notice(gap_sentence(gap.from_at, gap.until_at), self._clock.now())
+                if self._notify_chat is not None:
+                    sentence = gap_sentence(gap.from_at, gap.until_at)
+                    tx.queue_notice(self._notify_chat, "merchant", sentence, self._clock.now())
 
     async def _expire_again_and_again(self, caught_up: asyncio.Event) -> None:
         """Not while receipts may wait at Telegram: who paid in time while nobody listened, or nobody could be heard,

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from apaycli.sandbox import callbacks
 from apaycli.sandbox.chats import RAHIM, Chat, User
 from apaycli.sandbox.checkouts import Charge, Checkout, Invoice, Reference, summarize
 from apaycli.sandbox.invoices import utf16_units
+from apaycli.sandbox.markup import callback_data_of, keyboard_of
 from apaycli.sandbox.queue import OTHER_LIFE_SECONDS, PLACEHOLDER, template_for
 from apaycli.sandbox.wire import JsonObject
 
@@ -73,6 +75,8 @@ class Buyers:
     def _check_press(self, invoice: Invoice, buyer: int, forwarded: bool, tip: int) -> None:
         if invoice.deleted and not forwarded:
             raise ScriptError("the message with this invoice was deleted")
+        if not invoice.has_pay_button and not forwarded:
+            raise ScriptError("the keyboard of this invoice was removed: there is no Pay button any more")
         if invoice.chat_id > 0 and buyer != invoice.chat_id and not forwarded:
             raise ScriptError(f"only user {invoice.chat_id} sees this private chat; press a forwarded copy instead")
         if forwarded and invoice.is_protected:
@@ -142,6 +146,22 @@ class Buyers:
         return checkout
 
     # Talking
+
+    def press_button(self, user_id: int, chat_id: int, message_id: int, data: str) -> str:
+        """Press the callback button with that data, and let the bot know.
+
+        Returns the callback query's id; `world.callbacks[id].answer` is what the bot answered. Raises ScriptError
+        for a message that is not there, a button it does not have, or a private chat of somebody else.
+        """
+        user = self.world.chats.user(user_id)
+        message = self.world.messages.get((chat_id, message_id))
+        if message is None:
+            raise ScriptError(f"there is no message {message_id} in chat {chat_id}")
+        if chat_id > 0 and user_id != chat_id:
+            raise ScriptError(f"only user {chat_id} sees this private chat")
+        if data not in callback_data_of(keyboard_of(message)):
+            raise ScriptError(f"message {message_id} has no button with the callback data {data!r}")
+        return callbacks.ask(self.world, user, message, data).query_id
 
     def start(self, user_id: int, parameter: str = "") -> int | None:
         """Press Start, or a `?start=` link. Returns the update's id, None if it was not queued."""

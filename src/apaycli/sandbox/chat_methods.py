@@ -4,12 +4,12 @@ Knows which messages exist and which of them are invoices. Must never know price
 """
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from apaycli.sandbox.chats import Chat, User, check_membership, find_thread
+from apaycli.sandbox.chats import Chat, User, check_membership, find_topic
 from apaycli.sandbox.entities import parse_text
 from apaycli.sandbox.invoices import utf16_units
-from apaycli.sandbox.markup import check_pay_button, parse_markup
+from apaycli.sandbox.markup import check_keyboard, parse_markup
 from apaycli.sandbox.wire import Answer, JsonObject, Params, Refusal, is_utf8, ok
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def find_target(world: "World", params: Params, what: str) -> Chat:
 
 
 def check_place(world: "World", chat: Chat, params: Params) -> int:
-    """The topic and the message replied to. Returns the thread id, 0 for none."""
-    thread_id = find_thread(chat, params)
+    """The topic and the message replied to. Returns the topic's id, 0 for none."""
+    topic_id = find_topic(chat, params)
     text = params.text("reply_parameters")
     if not text:
-        return thread_id
+        return topic_id
     try:
         reply = json.loads(text)
     except ValueError:
@@ -41,7 +41,7 @@ def check_place(world: "World", chat: Chat, params: Params) -> int:
     is_there = (chat.id, reply.get("message_id", 0)) in world.messages
     if not is_there and not reply.get("allow_sending_without_reply"):
         raise Refusal(400, "message to be replied not found")
-    return thread_id
+    return topic_id
 
 
 def sender_in(world: "World", chat: Chat) -> User | None:
@@ -49,31 +49,47 @@ def sender_in(world: "World", chat: Chat) -> User | None:
     return None if chat.type == "channel" else world.bot
 
 
-def send_message(world: "World", params: Params) -> Answer:
+def deliver(world: "World", chat: Chat, topic_id: int, **content: Any) -> JsonObject:
+    """The one way out for a message of the bot, past the flood counter. Raises Refusal (429); nothing is sent then."""
+    is_group = chat.type in ("group", "supergroup")
+    world.flood.count(chat.id, is_group, world.clock.monotonic(), world.settings.flood_limits)
+    return world.new_message(chat, sender_in(world, chat), topic_id, **content)
+
+
+def read_text(params: Params) -> str:
+    """The text as it will be shown."""
     text = params.text("text")
     if not is_utf8(text):
         raise Refusal(400, "strings must be encoded in UTF-8")
     if not text.strip():
         raise Refusal(400, "message text is empty")
-    shown = parse_text(text, params.text("parse_mode"))
+    return parse_text(text, params.text("parse_mode"))
+
+
+def check_length(text: str) -> None:
+    if utf16_units(text) > TEXT_UNITS_MAX:
+        raise Refusal(400, "message is too long")
+
+
+def send_message(world: "World", params: Params) -> Answer:
+    shown = read_text(params)
     keyboard = parse_markup(params)
     chat = find_target(world, params, "text")
-    thread_id = check_place(world, chat, params)
-    if utf16_units(shown) > TEXT_UNITS_MAX:
-        raise Refusal(400, "message is too long")
-    check_pay_button(keyboard, is_invoice=False)
+    topic_id = check_place(world, chat, params)
+    check_length(shown)
+    check_keyboard(keyboard, is_invoice=False)
     content: JsonObject = {"text": shown}
     if keyboard:
         content["reply_markup"] = {"inline_keyboard": keyboard}
     if params.flag("protect_content"):
         content["has_protected_content"] = True
-    return ok(world.new_message(chat, sender_in(world, chat), thread_id, **content))
+    return ok(deliver(world, chat, topic_id, **content))
 
 
 def forward_message(world: "World", params: Params) -> Answer:
     """Forwards anything, invoices too; the copy of a single-chat invoice has only a URL button."""
     chat = find_target(world, params, "invoice")
-    thread_id = check_place(world, chat, params)
+    topic_id = check_place(world, chat, params)
     source = world.chats.resolve(params, "from_chat_id")
     message_id = params.integer("message_id")
     original = world.messages.get((source.id, message_id))
@@ -83,7 +99,7 @@ def forward_message(world: "World", params: Params) -> Answer:
         raise Refusal(400, "message has protected content and can't be forwarded")
     copied: JsonObject = {key: original[key] for key in ("text", "entities", "invoice") if key in original}
     copied["forward_origin"] = forward_origin(original)
-    message = world.new_message(chat, sender_in(world, chat), thread_id, **copied)
+    message = deliver(world, chat, topic_id, **copied)
     invoice = world.books.invoice_of_message(source.id, message_id)
     if invoice is not None:
         place = {"chat_id": chat.id, "message_id": message["message_id"]}
@@ -98,6 +114,12 @@ def forward_origin(message: JsonObject) -> JsonObject:
     return {"type": "user", "date": message["date"], "sender_user": message["from"]}
 
 
+def is_own(world: "World", message: JsonObject) -> bool:
+    """Sent by the bot; posts of a channel, which have no sender, count as its own."""
+    sender: JsonObject = message.get("from", world.bot.render())
+    return bool(sender["id"] == world.bot.id)
+
+
 def delete_message(world: "World", params: Params) -> Answer:
     """Takes an invoice back; a checkout already begun goes on."""
     chat = world.chats.resolve(params)
@@ -107,8 +129,7 @@ def delete_message(world: "World", params: Params) -> Answer:
     message = world.messages.get((chat.id, message_id))
     if message is None:
         raise Refusal(400, "message to delete not found")
-    is_own = message.get("from", world.bot.render())["id"] == world.bot.id
-    if not is_own or world.clock.now() // 1000 - message["date"] > DELETABLE_SECONDS:
+    if not is_own(world, message) or world.clock.now() // 1000 - message["date"] > DELETABLE_SECONDS:
         raise Refusal(400, "message can't be deleted")
     del world.messages[chat.id, message_id]
     invoice = world.books.invoice_of_message(chat.id, message_id)

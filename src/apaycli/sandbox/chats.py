@@ -12,6 +12,7 @@ from apaycli.sandbox.wire import NUMBER, JsonObject, Params, Refusal
 RAHIM, ASHA, MALLORY = 1001, 1002, 1003
 SUPERGROUP, CHANNEL, BASIC_GROUP = -1001234567890, -1009876543210, -4001
 OPEN_TOPIC, CLOSED_TOPIC = 42, 43
+DIRECT_MESSAGES, DIRECT_TOPIC = -1002222222222, 77
 
 # Terminal escapes, a right-to-left override, console markup and a line feed: a name from a stranger.
 HOSTILE_FIRST_NAME = "\x1b[31mMal\u202elory\x1b[0m"
@@ -43,7 +44,11 @@ class User:
 
 @dataclass
 class Chat:
-    """A chat. `bot_status` is the bot's ChatMember.status; `topics` maps a thread id to open, closed or deleted."""
+    """A chat. `bot_status` is the bot's ChatMember.status; `topics` maps a topic's id to open, closed or deleted.
+
+    In the direct messages chat of a channel (a supergroup) each topic is the talk with one person, in
+    `topic_users`; everywhere else topics are threads of a forum.
+    """
 
     id: int
     type: str
@@ -51,7 +56,9 @@ class Chat:
     username: str = ""
     user: User | None = None
     is_forum: bool = False
+    is_direct_messages: bool = False
     topics: dict[int, str] = field(default_factory=dict)
+    topic_users: dict[int, User] = field(default_factory=dict)
     bot_status: str = "member"
     bot_can_send: bool = True
     deleted: bool = False
@@ -68,7 +75,18 @@ class Chat:
             shown["username"] = self.username
         if self.is_forum:
             shown["is_forum"] = True
+        if self.is_direct_messages:
+            shown["is_direct_messages"] = True
         return shown
+
+    def render_topic(self, topic_id: int) -> JsonObject:
+        """The fields of a Message that say which topic it stands in."""
+        if not self.is_direct_messages:
+            return {"message_thread_id": topic_id, "is_topic_message": True}
+        topic: JsonObject = {"topic_id": topic_id}
+        if topic_id in self.topic_users:
+            topic["user"] = self.topic_users[topic_id].render()
+        return {"direct_messages_topic": topic}
 
 
 class ChatBook:
@@ -165,10 +183,26 @@ def check_membership(chat: Chat) -> None:
         raise Refusal(403, f"bot is not a member of the {chat.type} chat")
 
 
+def find_topic(chat: Chat, params: Params) -> int:
+    """The topic a request names: of a channel's direct messages, or a thread of a forum; 0 for none."""
+    if chat.is_direct_messages or params.text("direct_messages_topic_id"):
+        return find_direct_topic(chat, params)
+    return find_thread(chat, params)
+
+
+def find_direct_topic(chat: Chat, params: Params) -> int:
+    """`direct_messages_topic_id`: "required if the message is sent to a direct messages chat" [D].
+
+    What is said when it is missing is not documented; this is the refusal of a wrong one (errors.md row 68).
+    """
+    topic_id = params.integer("direct_messages_topic_id")
+    if not chat.is_direct_messages or chat.topics.get(topic_id) != "open":
+        raise Refusal(400, "wrong direct messages topic identifier specified")
+    return topic_id
+
+
 def find_thread(chat: Chat, params: Params) -> int:
     """`message_thread_id` of a request, 0 when not given; the General topic (1) is not to be passed [D]."""
-    if params.text("direct_messages_topic_id"):
-        raise Refusal(400, "wrong direct messages topic identifier specified")
     thread_id = params.integer("message_thread_id")
     if not thread_id:
         return 0
@@ -183,9 +217,11 @@ def find_thread(chat: Chat, params: Params) -> int:
 def furnish(book: ChatBook) -> None:
     """The people and places every sandbox starts with."""
     book.add_user(User(RAHIM, "Rahim", "Uddin", "rahim_sandbox", "bn", started=True))
-    book.add_user(User(ASHA, "Asha", started=True))
+    asha = book.add_user(User(ASHA, "Asha", started=True))
     book.add_user(User(MALLORY, HOSTILE_FIRST_NAME, HOSTILE_LAST_NAME, started=True))
     topics = {OPEN_TOPIC: "open", CLOSED_TOPIC: "closed"}
     book.add_chat(Chat(SUPERGROUP, "supergroup", "Sandbox buyers", "sandbox_buyers", is_forum=True, topics=topics))
     book.add_chat(Chat(CHANNEL, "channel", "Sandbox channel", "sandbox_channel", bot_status="administrator"))
     book.add_chat(Chat(BASIC_GROUP, "group", "Sandbox group"))
+    talk: JsonObject = {"topics": {DIRECT_TOPIC: "open"}, "topic_users": {DIRECT_TOPIC: asha}}
+    book.add_chat(Chat(DIRECT_MESSAGES, "supergroup", "Sandbox channel", is_direct_messages=True, **talk))

@@ -31,6 +31,8 @@ class Invoice:
     original: "Invoice | None" = None
     is_protected: bool = False
     deleted: bool = False
+    # False once the bot took the keyboard off; copies are invoices of their own and keep theirs.
+    has_pay_button: bool = True
     paid: bool = False
 
     @property

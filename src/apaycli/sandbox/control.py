@@ -8,13 +8,15 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from apaycli.sandbox.buyers import ScriptError
+from apaycli.sandbox.callbacks import Callback
 from apaycli.sandbox.chats import Chat, User
 from apaycli.sandbox.checkouts import Checkout, summarize
-from apaycli.sandbox.control_fields import Fields, take_invoice
+from apaycli.sandbox.control_fields import Fields, Handler, take_invoice
+from apaycli.sandbox.control_views import GETS
 from apaycli.sandbox.wire import JSON_TYPE, Answer, JsonObject, Waiting, dump
 
 if TYPE_CHECKING:
@@ -23,16 +25,15 @@ if TYPE_CHECKING:
 PREFIX = "/sandbox/"
 BUYER_COUNT_MAX = 100_000
 WAIT_SECONDS_MAX = 30.0  # two questions of ten seconds each, and a little
-
-
-Handler: TypeAlias = Callable[["World", Fields], Any]
+# A callback query can be answered for longer, but nobody looks at a button's progress bar for longer.
+CALLBACK_WAIT_SECONDS = 10.0
 
 
 def handle_control(world: "World", method: str, path: str, body: bytes) -> Answer | Waiting:
-    """One request to `/sandbox/...`. Never raises."""
+    """One request to `/sandbox/...`; a name may also be spelt with dashes. Never raises."""
     world.tick()
     location, _, query = path.partition("?")
-    name = location.removeprefix(PREFIX).strip("/")
+    name = location.removeprefix(PREFIX).strip("/").replace("-", "_")
     table = POSTS if method == "POST" else GETS
     handler = table.get(name)
     if handler is None:
@@ -75,6 +76,19 @@ def wait_for(world: "World", checkouts: list[Checkout], render: Callable[[], Any
         checkout.watchers.append(settled)
     if not still_open:
         waiting.resolve(reply(render()))
+    return waiting
+
+
+def wait_for_answer(world: "World", callback: Callback) -> Waiting:
+    """Answer once the bot has answered the callback query, or with `answer: null` when that takes too long."""
+    waiting = Waiting(world.clock.monotonic() + CALLBACK_WAIT_SECONDS)
+
+    def finish() -> None:
+        waiting.resolve(reply(callback.render()))
+
+    callback.watchers.append(finish)
+    timer = world.timers.at(waiting.deadline, finish)
+    waiting.when_done(lambda _: timer.cancel())
     return waiting
 
 
@@ -143,6 +157,15 @@ def block(world: "World", fields: Fields) -> Any:
     user = fields.take("user", int)
     fields.check_empty()
     return {"update_id": world.buyers.block(user)}
+
+
+def press_button(world: "World", fields: Fields) -> Any:
+    user, chat_id = fields.take("user", int), fields.take("chat_id", int)
+    message_id, data = fields.take("message_id", int), fields.take("data", str)
+    wait = fields.take("wait", bool, False)
+    fields.check_empty()
+    callback = world.callbacks[world.buyers.press_button(user, chat_id, message_id, data)]
+    return wait_for_answer(world, callback) if wait else callback.render()
 
 
 def upgrade_group(world: "World", fields: Fields) -> Any:
@@ -214,7 +237,7 @@ def add_user(world: "World", fields: Fields) -> Any:
 
 def add_chat(world: "World", fields: Fields) -> Any:
     """A Chat's fields; `topics` is an object of thread id to `open`, `closed` or `deleted`."""
-    given = fields.take_record(Chat, skip=("user",))
+    given = fields.take_record(Chat, skip=("user", "topic_users"))
     fields.check_empty()
     if "id" not in given or given.get("type") not in ("group", "supergroup", "channel"):
         raise ScriptError("a chat needs an id and a type: group, supergroup or channel")
@@ -227,16 +250,6 @@ def inline_query(world: "World", fields: Fields) -> Any:
     offset, chat_type = fields.take("offset", str, ""), fields.take("chat_type", str, "private")
     fields.check_empty()
     return {"inline_query_id": world.inline.ask(user, query, offset, chat_type)}
-
-
-def inline_results(world: "World", fields: Fields) -> Any:
-    """What the bot answered; null while it has not."""
-    query = world.inline.queries[fields.take("inline_query_id", str)]
-    fields.check_empty()
-    return {
-        "results": None if query.results is None else list(query.results.values()),
-        "next_offset": query.next_offset,
-    }
 
 
 def choose_inline_result(world: "World", fields: Fields) -> Any:
@@ -253,35 +266,6 @@ def settings(world: "World", fields: Fields) -> Any:
     return dict(vars(world.settings))
 
 
-def ledger(world: "World", fields: Fields) -> Any:
-    fields.check_empty()
-    return world.books.render()
-
-
-def checkout(world: "World", fields: Fields) -> Any:
-    checkout_id = int(fields.take("checkout_id", str))
-    fields.check_empty()
-    return world.books.find_checkout(checkout_id).render()
-
-
-def requests(world: "World", fields: Fields) -> Any:
-    limit, method = int(fields.take("limit", str, "10000")), fields.take("method", str, "")
-    fields.check_empty()
-    return {"count": world.requests.count, "requests": world.requests.render(limit, method)}
-
-
-def messages(world: "World", fields: Fields) -> Any:
-    """Every message of a chat that was not deleted, from both sides."""
-    chat_id = int(fields.take("chat_id", str))
-    fields.check_empty()
-    return {"messages": [message for (place, _), message in world.messages.items() if place == chat_id]}
-
-
-def state(world: "World", fields: Fields) -> Any:
-    fields.check_empty()
-    return world.state()
-
-
 POSTS: dict[str, Handler] = {
     handler.__name__: handler
     for handler in (
@@ -292,6 +276,7 @@ POSTS: dict[str, Handler] = {
         fail,
         send_text,
         start,
+        press_button,
         block,
         upgrade_group,
         inject,
@@ -305,7 +290,4 @@ POSTS: dict[str, Handler] = {
         choose_inline_result,
         settings,
     )
-}
-GETS: dict[str, Handler] = {
-    handler.__name__: handler for handler in (ledger, checkout, requests, messages, inline_results, state)
 }

@@ -4,11 +4,17 @@ Knows JSON types and the five ways to name an invoice. Must never know what is d
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from apaycli.sandbox.buyers import ScriptError
 from apaycli.sandbox.checkouts import Reference
 from apaycli.sandbox.wire import JsonObject
+
+if TYPE_CHECKING:
+    from apaycli.sandbox.world import World
+
+Handler: TypeAlias = Callable[["World", "Fields"], Any]
 
 
 class Fields:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from apaycli.sandbox.checkouts import Invoice
 from apaycli.sandbox.dialogue import TOO_OLD
-from apaycli.sandbox.invoices import check_data_centre, check_tdlib, parse_invoice
+from apaycli.sandbox.invoices import check_data_centre, check_tdlib, parse_invoice, pay_keyboard
+from apaycli.sandbox.markup import Keyboard, check_keyboard, parse_markup
 from apaycli.sandbox.wire import Answer, JsonObject, Params, Refusal, byte_length, ok, parse_object
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 RESULT_COUNT_MAX = 50
 # How long an inline query can be answered is not documented; its life in the queue is.
 ANSWER_SECONDS = 30.0
+CACHE_SECONDS, CACHE_SECONDS_MAX = 300, 86400
+EVERYBODY = 0
 WRONG_INVOICE = "wrong invoice information specified"
 
 
@@ -28,26 +31,54 @@ class InlineQuery:
 
     user_id: int
     query: str
+    offset: str
     asked_monotonic: float
     results: dict[str, JsonObject] | None = None
     next_offset: str = ""
 
 
 class InlineDesk:
-    """Every inline query of this world by id."""
+    """Every inline query of this world by id, the answers Telegram keeps, and the keyboards of inline messages."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
         self.queries: dict[str, InlineQuery] = {}
+        self.keyboards: dict[str, Keyboard] = {}
+        # The last answer to a text and offset, for one user or EVERYBODY, and until when it is given again.
+        self._cache: dict[tuple[str, str, int], tuple[float, InlineQuery]] = {}
 
     def ask(self, user_id: int, text: str, offset: str = "", chat_type: str = "private") -> str:
-        """The user types `@bot text`. Returns the inline query's id."""
+        """The user types `@bot text`. Returns the inline query's id.
+
+        A cached answer is there at once, and the bot does not hear of the query.
+        """
+        self.world.chats.user(user_id)  # somebody who asks is known from now on, also when the cache answers
         query_id = self.world.new_query_id()
-        self.queries[query_id] = InlineQuery(user_id, text, self.world.clock.monotonic())
-        sender = self.world.chats.user(user_id).render()
-        query = {"id": query_id, "from": sender, "query": text, "offset": offset, "chat_type": chat_type}
-        self.world.emit("inline_query", query)
+        query = self.queries[query_id] = InlineQuery(user_id, text, offset, self.world.clock.monotonic())
+        cached = self._cached(query) if self.world.settings.inline_cache else None
+        if cached is not None:
+            query.results, query.next_offset = cached.results, cached.next_offset
+        else:
+            self._tell(query_id, query, chat_type)
         return query_id
+
+    def _tell(self, query_id: str, query: InlineQuery, chat_type: str) -> None:
+        sender = self.world.chats.user(query.user_id).render()
+        place = {"offset": query.offset, "chat_type": chat_type}
+        self.world.emit("inline_query", {"id": query_id, "from": sender, "query": query.query, **place})
+
+    def _cached(self, query: InlineQuery) -> InlineQuery | None:
+        """An earlier query whose answer still holds: given to this user alone, or to anybody."""
+        for user_id in (query.user_id, EVERYBODY):
+            kept = self._cache.get((query.query, query.offset, user_id))
+            if kept is not None and query.asked_monotonic < kept[0]:
+                return kept[1]
+        return None
+
+    def keep(self, query: InlineQuery, cache_time: int, is_personal: bool) -> None:
+        """Remember an answer for `cache_time` seconds; with 0 the bot is asked every time."""
+        key = (query.query, query.offset, query.user_id if is_personal else EVERYBODY)
+        self._cache[key] = (self.world.clock.monotonic() + cache_time, query)
 
     def choose(self, query_id: str, result_id: str) -> Invoice:
         """The user sends a result into a chat: an invoice everybody there can pay. Raises LookupError."""
@@ -56,6 +87,7 @@ class InlineDesk:
         form = parse_invoice(parse_object(result["input_message_content"]))
         inline_message_id = self.world.new_slug()
         invoice = self.world.books.add_invoice(form, self.world.clock.now(), inline_message_id=inline_message_id)
+        self.keyboards[inline_message_id] = parse_markup(parse_object(result)) or pay_keyboard(form)
         if self.world.settings.inline_feedback:
             chosen = {
                 "result_id": result_id,
@@ -82,12 +114,21 @@ def answer_inline_query(world: "World", params: Params) -> Answer:
     if len(set(ids)) != len(ids):
         raise Refusal(400, "RESULT_ID_DUPLICATE")
     for result in results:
-        form = parse_invoice(parse_object(result["input_message_content"]))
-        check_tdlib(form)
-        check_data_centre(form, world.provider_tokens, WRONG_INVOICE)
+        check_result(world, result)
     query.results = {result["id"]: result for result in results}
     query.next_offset = params.text("next_offset")
+    cache_time = params.integer("cache_time", CACHE_SECONDS, 0, CACHE_SECONDS_MAX)
+    world.inline.keep(query, cache_time, params.flag("is_personal"))
     return ok(True)
+
+
+def check_result(world: "World", result: JsonObject) -> None:
+    """The looks a sent invoice gets, at the invoice and the keyboard of a result."""
+    form = parse_invoice(parse_object(result["input_message_content"]))
+    keyboard = parse_markup(parse_object(result))
+    check_tdlib(form)
+    check_data_centre(form, world.provider_tokens, WRONG_INVOICE)
+    check_keyboard(keyboard, is_invoice=True)
 
 
 def parse_results(params: Params) -> list[JsonObject]:

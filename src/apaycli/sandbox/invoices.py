@@ -19,6 +19,8 @@ TITLE_UNITS_MAX = 32
 DESCRIPTION_UNITS_MAX = 255
 PAYLOAD_BYTES_MAX = 128
 TIP_COUNT_MAX = 4
+PHOTO_BYTES_MAX = 1_000_000_000
+PHOTO_SIDE_MAX = 10_000
 
 # "Control characters become spaces, \r and U+2028-202E are removed from texts" [T].
 CLEANED: dict[int, str | None] = {code: " " for code in range(32) if code != 10}
@@ -39,11 +41,18 @@ class InvoiceForm:
     suggested_tip_amounts: tuple[int, ...]
     start_parameter: str
     photo_url: str
+    photo_size: int
+    photo_width: int
+    photo_height: int
     need_name: bool
     need_phone_number: bool
     need_email: bool
     need_shipping_address: bool
+    send_phone_number_to_provider: bool
+    send_email_to_provider: bool
     is_flexible: bool
+    # JSON text for the provider; "" when there is none.
+    provider_data: str
 
     @property
     def total_amount(self) -> int:
@@ -83,12 +92,19 @@ def parse_invoice(params: Params) -> InvoiceForm:
         suggested_tip_amounts=suggested,
         start_parameter=params.text("start_parameter"),
         photo_url=params.text("photo_url"),
+        # Clamped, not refused [S].
+        photo_size=params.integer("photo_size", 0, 0, PHOTO_BYTES_MAX),
+        photo_width=params.integer("photo_width", 0, 0, PHOTO_SIDE_MAX),
+        photo_height=params.integer("photo_height", 0, 0, PHOTO_SIDE_MAX),
         need_name=params.flag("need_name"),
         # "each switches on the matching need_" [T], and is_flexible needs an address.
         need_phone_number=params.flag("need_phone_number") or params.flag("send_phone_number_to_provider"),
         need_email=params.flag("need_email") or params.flag("send_email_to_provider"),
         need_shipping_address=params.flag("need_shipping_address") or is_flexible,
+        send_phone_number_to_provider=params.flag("send_phone_number_to_provider"),
+        send_email_to_provider=params.flag("send_email_to_provider"),
         is_flexible=is_flexible,
+        provider_data=params.text("provider_data"),
     )
 
 
@@ -169,7 +185,8 @@ def check_tdlib(form: InvoiceForm) -> None:
 
     It does not insist on suggested tips that rise: `[5,5]` passes (reference, section 12).
     """
-    if not is_utf8(form.title + form.description + form.start_parameter + form.photo_url + form.provider_token):
+    texts = (form.title, form.description, form.start_parameter, form.photo_url, form.provider_token)
+    if not is_utf8("".join(texts) + form.provider_data):
         raise Refusal(400, "Strings must be encoded in UTF-8")
     if any(abs(amount) > AMOUNT_MAX for _, amount in form.prices):
         raise Refusal(400, "Too big amount of the currency specified")
@@ -203,6 +220,7 @@ def check_data_centre(form: InvoiceForm, provider_tokens: frozenset[str], wrong_
     check_start_parameter(form.start_parameter)
     if form.photo_url and not re.match(r"https?://[^/\s]+\.[^/\s]+", form.photo_url):
         raise Refusal(400, "WEBDOCUMENT_URL_INVALID")
+    check_provider_data(form.provider_data)
     check_provider(form, provider_tokens)
 
 
@@ -211,6 +229,25 @@ def check_start_parameter(text: str) -> None:
         raise Refusal(400, "START_PARAM_TOO_LONG")
     if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
         raise Refusal(400, "START_PARAM_INVALID")
+
+
+def check_provider_data(text: str) -> None:
+    """`provider_data` is "JSON-serialized data" [D]: whatever is valid JSON passes.
+
+    What the real server says to anything else was not observed; this is the data centre's general code for JSON
+    it cannot read.
+    """
+    if not text:
+        return
+    try:
+        json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "DATA_JSON_INVALID") from None
+
+
+def refuse_constant(name: str) -> None:
+    """NaN and Infinity, which Python reads, are no JSON."""
+    raise ValueError(name)
 
 
 def check_provider(form: InvoiceForm, provider_tokens: frozenset[str]) -> None:
@@ -254,3 +291,8 @@ def render_amount(amount: int, currency: str) -> str:
     whole, fraction = divmod(amount, 10**exponent)
     digits = f"{whole:,}".replace(",", str(entry["thousands_sep"]))
     return f"{currency} {digits}" + (f"{entry['decimal_sep']}{fraction:0{exponent}d}" if exponent else "")
+
+
+def pay_keyboard(form: InvoiceForm) -> list[list[JsonObject]]:
+    """Without a keyboard Telegram adds one button, "Pay <total>" [D]."""
+    return [[{"text": f"Pay {render_amount(form.total_amount, form.currency)}", "pay": True}]]

@@ -7,18 +7,12 @@ the buyers are.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from apaycli.sandbox import chat_methods, command_methods, polling
+from apaycli.sandbox import chat_methods, command_methods, edit_methods, polling
+from apaycli.sandbox.callbacks import answer_callback_query
 from apaycli.sandbox.dialogue import TOO_OLD
 from apaycli.sandbox.inline import answer_inline_query
-from apaycli.sandbox.invoices import (
-    InvoiceForm,
-    check_data_centre,
-    check_tdlib,
-    parse_invoice,
-    read_prices,
-    render_amount,
-)
-from apaycli.sandbox.markup import check_pay_button, parse_markup
+from apaycli.sandbox.invoices import check_data_centre, check_tdlib, parse_invoice, pay_keyboard, read_prices
+from apaycli.sandbox.markup import check_keyboard, parse_markup
 from apaycli.sandbox.wire import Answer, JsonObject, Params, Refusal, Waiting, ok
 
 if TYPE_CHECKING:
@@ -49,17 +43,17 @@ def send_invoice(world: "World", params: Params) -> Answer:
     form = parse_invoice(params)
     keyboard = parse_markup(params)
     chat = chat_methods.find_target(world, params, "invoice")
-    thread_id = chat_methods.check_place(world, chat, params)
+    topic_id = chat_methods.check_place(world, chat, params)
     check_tdlib(form)
     check_data_centre(form, world.provider_tokens, WRONG_INVOICE)
-    check_pay_button(keyboard, is_invoice=True)
+    check_keyboard(keyboard, is_invoice=True)
     content: JsonObject = {
         "invoice": form.render(),
         "reply_markup": {"inline_keyboard": keyboard or pay_keyboard(form)},
     }
     if params.flag("protect_content"):
         content["has_protected_content"] = True
-    message = world.new_message(chat, chat_methods.sender_in(world, chat), thread_id, **content)
+    message = chat_methods.deliver(world, chat, topic_id, **content)
     world.books.add_invoice(
         form,
         world.clock.now(),
@@ -68,11 +62,6 @@ def send_invoice(world: "World", params: Params) -> Answer:
         is_protected=params.flag("protect_content"),
     )
     return ok(message)
-
-
-def pay_keyboard(form: InvoiceForm) -> list[list[JsonObject]]:
-    """Without a keyboard Telegram adds one button, "Pay <total>" [D]."""
-    return [[{"text": f"Pay {render_amount(form.total_amount, form.currency)}", "pay": True}]]
 
 
 def create_invoice_link(world: "World", params: Params) -> Answer:
@@ -153,8 +142,11 @@ TABLE: tuple[tuple[str, Method], ...] = (
     ("answerPreCheckoutQuery", answer_pre_checkout_query),
     ("answerShippingQuery", answer_shipping_query),
     ("answerInlineQuery", answer_inline_query),
+    ("answerCallbackQuery", answer_callback_query),
     ("sendMessage", chat_methods.send_message),
     ("forwardMessage", chat_methods.forward_message),
+    ("editMessageText", edit_methods.edit_message_text),
+    ("editMessageReplyMarkup", edit_methods.edit_message_reply_markup),
     ("deleteMessage", chat_methods.delete_message),
     ("getChat", chat_methods.get_chat),
     ("getChatMember", chat_methods.get_chat_member),

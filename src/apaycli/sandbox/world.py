@@ -25,23 +25,29 @@ The provider asks nobody: it may charge late, twice, or never.
 `start_parameter`: only in the chat where it was sent, in a private chat only once; its forwarded copy shows a
 URL button that sends `/start <start_parameter>` to the bot. A link: anyone, any number of times.
 
-*Chance* is one `random.Random(seed)`: the same calls at the same times give the same bytes.
+A message whose keyboard was removed has no Pay button; copies made of it keep theirs.
+
+*Chance* is one `random.Random(seed)`: the same calls at the same times give the same bytes. What was added later
+takes no draws (`derive_number`), so that old seeds go on telling the same stories.
 """
 
 import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from random import Random
 from typing import Any
 from uuid import UUID
 
 from apaycli.clock import Clock
 from apaycli.sandbox.buyers import Buyers
+from apaycli.sandbox.callbacks import Callback
 from apaycli.sandbox.chats import Chat, ChatBook, User, furnish
 from apaycli.sandbox.checkouts import Books
 from apaycli.sandbox.dialogue import Dialogue
 from apaycli.sandbox.faults import UNTOUCHED, Faults, Outage
+from apaycli.sandbox.flood import FloodCounter
 from apaycli.sandbox.inline import InlineDesk
 from apaycli.sandbox.methods import METHODS
 from apaycli.sandbox.polling import CONFLICT_HOLD_SECONDS, Polling
@@ -68,6 +74,10 @@ class Settings:
     supports_inline_queries: bool = True
     # Feedback switched on in @BotFather: chosen_inline_result is sent.
     inline_feedback: bool = True
+    # "A cached answer is sent without asking the bot": the same inline query within `cache_time`.
+    inline_cache: bool = True
+    # Refuse sends beyond Telegram's limits with a 429. They are counted in any case: see `World.flood`.
+    flood_limits: bool = False
     # Privacy mode off: the bot sees every message of its groups.
     can_read_all_group_messages: bool = False
     # `https://telegram.me/$` was seen in July 2026.
@@ -86,6 +96,7 @@ class World:
         live_provider_token: str | None = None,
     ) -> None:
         self.clock = clock
+        self.seed = seed
         self.rng = Random(seed)  # noqa: S311 - a simulation wants chance that repeats
         self.settings = Settings()
         # Drawn even when given, so that a given token does not change what chance brings later.
@@ -106,7 +117,9 @@ class World:
         self.dialogue = Dialogue(self)
         self.inline = InlineDesk(self)
         self.buyers = Buyers(self)
+        self.callbacks: dict[str, Callback] = {}
         self.faults = Faults()
+        self.flood = FloodCounter()
         self.requests = RequestLog()
         self.commands: dict[tuple[str, str], list[JsonObject]] = {}
         self.messages: dict[tuple[int, int], JsonObject] = {}
@@ -198,7 +211,7 @@ class World:
         self.polling.wake()
         return update_id
 
-    def new_message(self, chat: Chat, sender: User | None, thread_id: int = 0, **content: Any) -> JsonObject:
+    def new_message(self, chat: Chat, sender: User | None, topic_id: int = 0, **content: Any) -> JsonObject:
         """A Message in `chat`. Without a sender it is the channel's own."""
         message: JsonObject = {"message_id": self._next_message_id(chat)}
         if sender is not None:
@@ -207,9 +220,8 @@ class World:
         message["date"] = self.clock.now() // 1000
         if chat.type == "channel":
             message["sender_chat"] = chat.render()
-        if thread_id:
-            message["message_thread_id"] = thread_id
-            message["is_topic_message"] = True
+        if topic_id:
+            message.update(chat.render_topic(topic_id))
         message.update(content)
         self.messages[chat.id, message["message_id"]] = message
         return message
@@ -221,6 +233,10 @@ class World:
         return self._message_ids[counter]
 
     # Chance
+
+    def derive_number(self, what: str) -> int:
+        """63 bits that belong to `what` in this seed's world; nothing is drawn for them."""
+        return int.from_bytes(sha256(f"{self.seed} {what}".encode()).digest()[:8]) >> 1
 
     def new_query_id(self) -> str:
         """A 64-bit number as text."""

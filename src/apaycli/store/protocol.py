@@ -7,9 +7,8 @@ or its outcome is unknown and the next start reads it from disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from apaycli.core.model import (
@@ -23,111 +22,34 @@ from apaycli.core.model import (
     ReceiptRow,
     Reservation,
 )
-from apaycli.store.values import DeadLetter, EvidencedReceipt, KeptBytes, Problem
+from apaycli.store.values import (
+    AnswerOutcome,
+    AnswerResult,
+    Audience,
+    DeadLetter,
+    DueHook,
+    EvidencedReceipt,
+    Gap,
+    HookRow,
+    InvoiceRow,
+    KeptBytes,
+    LedgerCounts,
+    ListenerRun,
+    Notice,
+    OpenAnswer,
+    Problem,
+    Repeat,
+    SendState,
+    SupportRequest,
+)
 
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind, HookState
-    from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment  # only named here
-
-AnswerOutcome = Literal["sent", "too_old", "failed"]
-Repeat = Literal["new", "same", "conflict"]
+    from apaycli.core.incoming import Command, PreCheckoutQuery, SuccessfulPayment  # only named here
 
 
 class Unrecordable(Exception):
     """One update breaks a constraint of the ledger: a poisoned update, or a bug. Nothing of it was recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerResult:
-    """How sending one answer went. `release`: a definite refusal gives the reservation's units back."""
-
-    pre_checkout_query_id: str
-    outcome: AnswerOutcome
-    answered_at: int
-    milliseconds: int
-    release: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DueHook:
-    """A claimed row of the outbox, with the receipt that it is about. `attempts` counts this one."""
-
-    hook_id: int
-    kind: HookKind
-    attempts: int
-    first_attempt_at: int
-    receipt: ReceiptRow
-
-
-@dataclass(frozen=True, slots=True)
-class HookRow:
-    """A row of the outbox, for people."""
-
-    receipt_id: int
-    kind: HookKind
-    state: HookState
-    attempts: int
-    due_at: int
-    last_attempt_at: int | None
-    failure: str | None
-    flag: str | None
-    telegram_payment_charge_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAnswer:
-    """A decision whose answer may not have reached Telegram."""
-
-    decision: Decision
-    buyer_id: int
-    decided_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerRun:
-    """One run of the listener; `stopped_at` is None while it runs, and for ever after a crash."""
-
-    pid: int
-    mode: Mode
-    started_at: int
-    alive_at: int
-    last_contact_at: int | None
-    stopped_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A time without a word from Telegram, longer than Telegram keeps receipts."""
-
-    from_at: int
-    until_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A sentence that waits to be told to the merchant."""
-
-    notice_id: int
-    text: str
-    created_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerCounts:
-    """What lies in the ledger, for people and for check-live."""
-
-    receipts: int
-    receipts_flagged: int
-    reservations_pending: int
-    units_held: int
-    dead_letters: int  # open ones, here and below
-    dead_letters_with_payment: int
-    conflicts: int
-    hooks_failed: int
-    hooks_waiting: int
-    refunds_due: int
-    notices: int
-    answers_slowest_milliseconds: int | None
 
 
 class Transaction(Protocol):
@@ -138,6 +60,12 @@ class Transaction(Protocol):
         ...
 
     def checkout_facts(self, query: PreCheckoutQuery) -> CheckoutFacts: ...
+
+    def prospect_facts(self, invoice: Invoice, buyer_id: int) -> CheckoutFacts:
+        """The same for an invoice that this buyer has not been shown; it may not be in the ledger yet."""
+        ...
+
+    def invoice_by_payload(self, invoice_payload: str) -> Invoice | None: ...
 
     def record_decision(self, query: PreCheckoutQuery, decision: Decision, now: int) -> bool:
         """Record the answer and take what it reserves. False, and nothing recorded: the units or uses are gone."""
@@ -196,7 +124,7 @@ class Transaction(Protocol):
     def expire_reservations(self, now: int) -> list[Reservation]: ...
 
     def migrate_chat(self, chat_id: int, migrate_to_chat_id: int) -> int:
-        """Rewrite a group's old id wherever invoices were sent to it. Returns how many."""
+        """Remember a group's new id, and rewrite the old one wherever invoices were sent to it. Returns how many."""
         ...
 
     def savepoint(self) -> AbstractContextManager[None]:
@@ -214,7 +142,54 @@ class Transaction(Protocol):
         """(sold, held) by SKU."""
         ...
 
-    def record_invoice(self, invoice: Invoice, send_state: Literal["sending", "sent"] = "sending") -> None: ...
+    def record_invoice(
+        self,
+        invoice: Invoice,
+        send_state: Literal["sending", "sent"] = "sending",
+        campaign: str | None = None,
+    ) -> None: ...
+
+    def campaign_invoices(self, campaign: str) -> dict[str, tuple[Invoice, SendState]]:
+        """What one sending to many chats has in the ledger, by chat."""
+        ...
+
+    def send_again(self, invoice_id: str, expires_at: int | None) -> None:
+        """It is `sending` once more, and lives until then."""
+        ...
+
+    def cancel_invoice(self, invoice_id: str, now: int) -> bool:
+        """False: it is not there, or was cancelled before."""
+        ...
+
+    def used_up(self, invoice_id: str) -> tuple[str, int] | None:
+        """Chat and message of an invoice whose last use is paid."""
+        ...
+
+    def accepted_versions(self, buyer_id: int) -> frozenset[str]:
+        """Of the terms."""
+        ...
+
+    def record_acceptance(self, buyer_id: int, version: str, now: int) -> None:
+        """The first time stays."""
+        ...
+
+    def open_support_requests(self, buyer_id: int) -> int: ...
+
+    def support_request_of(self, buyer_id: int, message_id: int) -> int | None:
+        """The request that this very message was recorded as."""
+        ...
+
+    def record_support_request(self, command: Command, now: int) -> int: ...
+
+    def close_support_request(self, request_id: int, now: int) -> bool:
+        """False: it is not there, or was closed before."""
+        ...
+
+    def record_support_reply(self, request_id: int, text: str, now: int) -> int: ...
+
+    def record_reply_outcome(
+        self, reply_id: int, state: Literal["sent", "refused", "unknown"], error: str | None
+    ) -> None: ...
 
     def record_send_outcome(
         self,
@@ -223,6 +198,7 @@ class Transaction(Protocol):
         now: int,
         *,
         message_id: int | None = None,
+        link: str | None = None,
         chat_id: str | None = None,
         error: str | None = None,
     ) -> None: ...
@@ -237,7 +213,7 @@ class Transaction(Protocol):
         """The owner has seen every gap and every conflict up to now."""
         ...
 
-    def queue_notice(self, text: str, now: int) -> None: ...
+    def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None: ...
 
     def remove_notices(self, notice_ids: Sequence[int]) -> None:
         """They are delivered, or too old to be worth it."""
@@ -285,9 +261,25 @@ class Store(Protocol):
         """Those that the owner has not acknowledged, the oldest first."""
         ...
 
-    def notices(self, limit: int) -> list[Notice]:
-        """The oldest first."""
+    def notices(self, limit: int, but: Collection[str] = ()) -> list[Notice]:
+        """The oldest first, without those to chats in `but`."""
         ...
+
+    def invoices(self, mode: Mode, limit: int) -> list[InvoiceRow]:
+        """The newest first."""
+        ...
+
+    def invoice(self, invoice_id: str) -> InvoiceRow | None: ...
+
+    def moved_chat(self, chat_id: str) -> str:
+        """The id under which this group lives on; `chat_id` itself where it has not moved."""
+        ...
+
+    def support_requests(self, *, closed: bool = False) -> list[SupportRequest]:
+        """Open (or closed) ones, the oldest first, at most 1000, without their replies."""
+        ...
+
+    def support_request(self, request_id: int) -> SupportRequest | None: ...
 
     def refuse_lost_files(self) -> None:
         """Raise LedgerError when what is written would be lost: a file of the ledger was removed or replaced."""

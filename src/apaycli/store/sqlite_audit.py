@@ -4,6 +4,7 @@ Knows the file, the tables and `sqlite_sums`; yields one row after the other, so
 them. Never judges what stands in the received bytes.
 """
 
+import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -134,10 +135,8 @@ def _constraints(sql: str) -> list[str]:
     """The brackets behind each CHECK, with what stands in them. No text of ours has a bracket inside quotes."""
     found = []
     for match in re.finditer(r"CHECK (?=\()", sql):
-        depth = 0
-        for place in range(match.end(), len(sql)):
-            depth += (sql[place] == "(") - (sql[place] == ")")
-            if depth == 0:
-                found.append(sql[match.end() : place + 1])
-                break
+        rest = sql[match.end() :]
+        depths = itertools.accumulate((symbol == "(") - (symbol == ")") for symbol in rest)
+        end = next(place for place, depth in enumerate(depths) if depth == 0)
+        found.append(rest[: end + 1])
     return found

@@ -12,12 +12,20 @@ from apaycli.core.model import (
     CheckoutFacts,
     Decision,
     Invoice,
+    Mode,
     Reenter,
     Reservation,
     Reserve,
 )
-from apaycli.store.protocol import AnswerOutcome, AnswerResult
+from apaycli.store.sqlite_people import accepted_versions
 from apaycli.store.sqlite_rows import decision_of, invoice_of, one_row
+from apaycli.store.values import AnswerOutcome, AnswerResult
+
+
+def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int]]:
+    """(sold, held) by SKU."""
+    rows = db.execute("SELECT sku, sold, held FROM stock WHERE mode = ?", (mode,))
+    return {sku: (sold, held) for sku, sold, held in rows}
 
 
 class CheckoutVerbs:
@@ -40,18 +48,26 @@ class CheckoutVerbs:
     def checkout_facts(self, query: PreCheckoutQuery) -> CheckoutFacts:
         row = self.invoice_row(query.invoice_payload)
         invoice = invoice_of(row)
-        if row is None or invoice is None:
-            return CheckoutFacts(None)
+        return self._facts(invoice, row, query.buyer.user_id) if invoice else CheckoutFacts(None)
+
+    def prospect_facts(self, invoice: Invoice, buyer_id: int) -> CheckoutFacts:
+        return self._facts(invoice, self.invoice_row(invoice.invoice_payload), buyer_id)
+
+    def _facts(self, invoice: Invoice, row: sqlite3.Row | None, buyer_id: int) -> CheckoutFacts:
         held, sold = self.stock_row(invoice)
         return CheckoutFacts(
             invoice=invoice,
-            uses_held=row["uses_held"],
-            uses_paid=row["uses_paid"],
-            own_reservation=self.live_reservation(invoice.invoice_id, query.buyer.user_id),
-            buyer_units=self._buyer_units(invoice, query.buyer.user_id),
+            uses_held=row["uses_held"] if row else 0,
+            uses_paid=row["uses_paid"] if row else 0,
+            own_reservation=self.live_reservation(invoice.invoice_id, buyer_id),
+            buyer_units=self._buyer_units(invoice, buyer_id),
             stock_held=held,
             stock_sold=sold,
+            accepted_versions=accepted_versions(self.db, buyer_id),
         )
+
+    def invoice_by_payload(self, invoice_payload: str) -> Invoice | None:
+        return invoice_of(self.invoice_row(invoice_payload))
 
     def invoice_row(self, invoice_payload: str) -> sqlite3.Row | None:
         return one_row(self.db, "SELECT * FROM invoices WHERE invoice_payload = ?", (invoice_payload,))

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from apaycli.core.hooks import HookKind, HookState
 from apaycli.core.model import ReceiptRow
-from apaycli.store.protocol import DueHook
 from apaycli.store.sqlite_rows import RECEIPT_COLUMNS
+from apaycli.store.values import DueHook
 
 # The state of a receipt's hook that needs most attention.
 HOOK_STATE = (

@@ -4,28 +4,26 @@ Knows every table; never judges what it finds, save for the sums that must add u
 quick look; `sqlite_audit` reads everything).
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from apaycli.core.hooks import HookState
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
-from apaycli.store.protocol import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
 from apaycli.store.sqlite_audit import AuditVerbs
+from apaycli.store.sqlite_checkout import stock_counts
 from apaycli.store.sqlite_errors import reading, translated
 from apaycli.store.sqlite_letters import LetterReading
+from apaycli.store.sqlite_people import PeopleReading
 from apaycli.store.sqlite_rows import RECEIPT_COLUMNS, decision_of, one_row
+from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.sqlite_sums import SUMS
+from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
 
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
 
 
-def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int]]:
-    """(sold, held) by SKU."""
-    rows = db.execute("SELECT sku, sold, held FROM stock WHERE mode = ?", (mode,))
-    return {sku: (sold, held) for sku, sold, held in rows}
-
-
-class ReadingVerbs(AuditVerbs, LetterReading):
+class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, SendingReading):
     """Part of `SqliteStore`."""
 
     db: sqlite3.Connection
@@ -100,8 +98,12 @@ class ReadingVerbs(AuditVerbs, LetterReading):
         return [Gap(*row) for row in rows]
 
     @reading
-    def notices(self, limit: int) -> list[Notice]:
-        rows = self.db.execute("SELECT notice_id, text, created_at FROM notices ORDER BY notice_id LIMIT ?", (limit,))
+    def notices(self, limit: int, but: Collection[str] = ()) -> list[Notice]:
+        rows = self.db.execute(
+            "SELECT notice_id, chat_id, audience, text, created_at FROM notices"
+            " WHERE chat_id NOT IN (SELECT value FROM json_each(?)) ORDER BY notice_id LIMIT ?",
+            (json.dumps(list(but)), limit),
+        )
         return [Notice(*row) for row in rows]
 
     @reading
@@ -128,7 +130,11 @@ class ReadingVerbs(AuditVerbs, LetterReading):
             hooks_failed=self._number("SELECT count(*) FROM hooks WHERE state = 'failed'"),
             hooks_waiting=self._number("SELECT count(*) FROM hooks WHERE state = 'waiting'"),
             refunds_due=self._number("SELECT count(*) FROM receipts WHERE mode = ? AND refund_state = 'due'", mode),
-            notices=self._number("SELECT count(*) FROM notices"),
+            notices=self._number("SELECT count(*) FROM notices WHERE audience = 'merchant'"),
+            support_requests=self._number("SELECT count(*) FROM support_requests WHERE closed_at IS NULL"),
+            support_oldest_at=self.db.execute(
+                "SELECT min(received_at) FROM support_requests WHERE closed_at IS NULL"
+            ).fetchone()[0],
             answers_slowest_milliseconds=slowest,
         )
 

@@ -9,10 +9,10 @@ import sqlite3
 from apaycli.core.incoming import SuccessfulPayment
 from apaycli.core.model import Booking, PaymentFacts, Receipt
 from apaycli.store.digests import DIGESTED_COLUMNS, digest_of, row_digest
-from apaycli.store.protocol import Repeat
 from apaycli.store.sqlite_checkout import CheckoutVerbs
 from apaycli.store.sqlite_letters import LetterVerbs
 from apaycli.store.sqlite_rows import invoice_of, one_row
+from apaycli.store.values import Repeat
 
 
 class ReceiptVerbs(CheckoutVerbs, LetterVerbs):
@@ -56,28 +56,21 @@ class ReceiptVerbs(CheckoutVerbs, LetterVerbs):
         booked = self._book(receipt, now)
         row = _row_of(receipt, booked, update_id, digest_of(raw), now)
         columns, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
-        cursor = self.db.execute(f"INSERT INTO receipts ({columns}) VALUES ({marks})", row)  # noqa: S608
-        receipt_id = cursor.lastrowid
-        if receipt_id is None:
-            raise sqlite3.IntegrityError("a receipt was recorded without an id")
+        sql = f"INSERT INTO receipts ({columns}) VALUES ({marks}) RETURNING receipt_id"  # noqa: S608
+        (receipt_id,) = self.db.execute(sql, row).fetchone()
         self._record_order_info(receipt_id, receipt)
         self._record_evidence("receipt", receipt.telegram_payment_charge_id, update_id, raw, now)
-        return receipt_id
+        return int(receipt_id)
 
     def _book(self, receipt: Receipt, now: int) -> bool:
         """Units and use from held or free to paid, as the receipt says. An impossible booking is a bug."""
-        match receipt.booking:
-            case Booking.NONE:
-                return False
-            case Booking.POST:
-                booked = receipt.reservation_id is not None and self.end_reservation(
-                    receipt.reservation_id, "posted", now
-                )
-            case Booking.DIRECT:
-                booked = receipt.invoice_id is not None and self.take_use(receipt.invoice_id, "uses_paid")
-                booked = booked and self.take_units(
-                    receipt.mode, receipt.sku, receipt.quantity, receipt.capacity, "sold"
-                )
+        if receipt.booking is Booking.NONE:
+            return False
+        if receipt.booking is Booking.POST:
+            booked = receipt.reservation_id is not None and self.end_reservation(receipt.reservation_id, "posted", now)
+        else:
+            booked = receipt.invoice_id is not None and self.take_use(receipt.invoice_id, "uses_paid")
+            booked = booked and self.take_units(receipt.mode, receipt.sku, receipt.quantity, receipt.capacity, "sold")
         if not booked:
             raise sqlite3.IntegrityError(f"receipt cannot be booked: {receipt.booking}")
         return True
@@ -122,7 +115,7 @@ def _row_of(receipt: Receipt, booked: bool, update_id: int, digest: str, now: in
         "currency": receipt.currency,
         "total_amount": receipt.total_amount,
         "tip_amount": receipt.tip_amount,
-        "shipping_amount": 0,
+        "shipping_amount": receipt.shipping_amount,
         "shipping_option_id": receipt.shipping_option_id,
         "buyer_id": receipt.buyer.user_id if receipt.buyer else None,
         "buyer_username": receipt.buyer.username if receipt.buyer else None,

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, ReceiptRow, Tips
+from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, ReceiptRow, ShippingOption, Tips
 
 # The columns of a ReceiptRow, in its order, from receipts and order_info.
 RECEIPT_COLUMNS = ", ".join(
@@ -35,19 +35,67 @@ def invoice_of(row: sqlite3.Row | None) -> Invoice | None:
         title=row["title"],
         description=row["description"],
         currency=row["currency"],
-        prices=tuple(LabeledPrice(label, amount) for label, amount in json.loads(row["prices"])),
+        prices=_price_lines(json.loads(row["prices"])),
         quantity=row["quantity"],
         forwarding=row["forwarding"],
         created_at=row["created_at"],
         tips=Tips(row["max_tip_amount"], tuple(json.loads(row["suggested_tip_amounts"]))),
         photo_url=row["photo_url"],
         need=tuple(json.loads(row["need"])),
+        shipping=tuple(
+            ShippingOption(option_id, title, _price_lines(prices), tuple(countries))
+            for option_id, title, prices, countries in json.loads(row["shipping"])
+        ),
+        provider_data=row["provider_data"],
         start_parameter=row["start_parameter"],
         uses_max=row["uses_max"],
         buyer_id=row["buyer_id"],
         expires_at=row["expires_at"],
         cancelled_at=row["cancelled_at"],
     )
+
+
+def _price_lines(pairs: Sequence[Sequence[Any]]) -> tuple[LabeledPrice, ...]:
+    return tuple(LabeledPrice(label, amount) for label, amount in pairs)
+
+
+def invoice_row(invoice: Invoice) -> dict[str, str | int | None]:
+    """The columns of `invoices` that say what it is; `invoice_of` reads them back."""
+    return {
+        "invoice_id": invoice.invoice_id,
+        "mode": invoice.mode,
+        "invoice_payload": invoice.invoice_payload,
+        "chat_id": invoice.chat_id,
+        "sku": invoice.sku,
+        "title": invoice.title,
+        "description": invoice.description,
+        "currency": invoice.currency,
+        "prices": _json(_pairs(invoice.prices)),
+        "total_amount": invoice.total_amount,
+        "quantity": invoice.quantity,
+        "max_tip_amount": invoice.tips.max_tip_amount,
+        "suggested_tip_amounts": _json(invoice.tips.suggested_tip_amounts),
+        "photo_url": invoice.photo_url,
+        "need": _json(invoice.need),
+        "shipping": _json(
+            [[each.option_id, each.title, _pairs(each.prices), each.countries] for each in invoice.shipping]
+        ),
+        "provider_data": invoice.provider_data,
+        "forwarding": invoice.forwarding,
+        "start_parameter": invoice.start_parameter,
+        "uses_max": invoice.uses_max,
+        "buyer_id": invoice.buyer_id,
+        "created_at": invoice.created_at,
+        "expires_at": invoice.expires_at,
+    }
+
+
+def _pairs(prices: Sequence[LabeledPrice]) -> list[list[str | int]]:
+    return [[price.label, price.amount] for price in prices]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def one_row(db: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> sqlite3.Row | None:

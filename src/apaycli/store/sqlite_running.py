@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from apaycli.core.model import Mode
-from apaycli.store.protocol import Gap
+from apaycli.store.values import Audience, Gap
 
 
 class RunningVerbs:
@@ -40,8 +40,11 @@ class RunningVerbs:
             (str(now),),
         )
 
-    def queue_notice(self, text: str, now: int) -> None:
-        self.db.execute("INSERT INTO notices (text, created_at) VALUES (?, ?)", (text, now))
+    def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None:
+        self.db.execute(
+            "INSERT INTO notices (chat_id, audience, text, created_at) VALUES (?, ?, ?, ?)",
+            (chat_id, audience, text, now),
+        )
 
     def remove_notices(self, notice_ids: Sequence[int]) -> None:
         self.db.execute(

@@ -1,16 +1,17 @@
-"""Verbs for invoices on their way out.
+"""Verbs for invoices on their way out, and for finding them again.
 
-Knows the table invoices: its sending columns. Who may pay them is `sqlite_checkout`'s.
+Knows the tables invoices (its sending columns) and moved_chats. Who may pay them is `sqlite_checkout`'s.
 """
 
-import json
 import sqlite3
 from dataclasses import replace
 from typing import Literal
 
 from apaycli.core.model import Invoice, Mode
-from apaycli.store.sqlite_reading import stock_counts
-from apaycli.store.sqlite_rows import invoice_of, one_row
+from apaycli.store.sqlite_checkout import stock_counts
+from apaycli.store.sqlite_errors import reading
+from apaycli.store.sqlite_rows import invoice_of, invoice_row, one_row
+from apaycli.store.values import InvoiceRow, SendState
 
 
 class SendingVerbs:
@@ -19,14 +20,16 @@ class SendingVerbs:
     db: sqlite3.Connection
 
     def invoice_by_start_parameter(self, start_parameter: str) -> Invoice | None:
-        return invoice_of(one_row(self.db, "SELECT * FROM invoices WHERE start_parameter = ?", (start_parameter,)))
+        # The second condition is that of the index, which SQLite wants to see.
+        sql = "SELECT * FROM invoices WHERE start_parameter = ? AND start_parameter NOT GLOB 'p_*'"
+        return invoice_of(one_row(self.db, sql, (start_parameter,)))
 
     def standing_invoice(self, like: Invoice) -> Invoice | None:
         rows = self.db.cursor()
         rows.row_factory = sqlite3.Row
         rows.execute(
             "SELECT * FROM invoices WHERE chat_id = ? AND mode = ? AND sku IS ? AND cancelled_at IS NULL"
-            " ORDER BY created_at DESC LIMIT 1",
+            " AND (uses_max IS NULL OR uses_paid < uses_max) ORDER BY created_at DESC LIMIT 1",
             (like.chat_id, like.mode, like.sku),
         )
         latest = invoice_of(rows.fetchone())
@@ -41,37 +44,16 @@ class SendingVerbs:
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         return stock_counts(self.db, mode)
 
-    def record_invoice(self, invoice: Invoice, send_state: Literal["sending", "sent"] = "sending") -> None:
-        self.db.execute(
-            "INSERT INTO invoices (invoice_id, mode, invoice_payload, chat_id, sku, title, description, currency,"
-            " prices, total_amount, quantity, max_tip_amount, suggested_tip_amounts, photo_url, need, forwarding,"
-            " start_parameter, uses_max, buyer_id, created_at, expires_at, send_state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                invoice.invoice_id,
-                invoice.mode,
-                invoice.invoice_payload,
-                invoice.chat_id,
-                invoice.sku,
-                invoice.title,
-                invoice.description,
-                invoice.currency,
-                json.dumps([[price.label, price.amount] for price in invoice.prices], ensure_ascii=False),
-                invoice.total_amount,
-                invoice.quantity,
-                invoice.tips.max_tip_amount,
-                json.dumps(invoice.tips.suggested_tip_amounts),
-                invoice.photo_url,
-                json.dumps(invoice.need),
-                invoice.forwarding,
-                invoice.start_parameter,
-                invoice.uses_max,
-                invoice.buyer_id,
-                invoice.created_at,
-                invoice.expires_at,
-                send_state,
-            ),
-        )
+    def record_invoice(
+        self,
+        invoice: Invoice,
+        send_state: Literal["sending", "sent"] = "sending",
+        campaign: str | None = None,
+        link: str | None = None,
+    ) -> None:
+        row = invoice_row(invoice) | {"send_state": send_state, "campaign": campaign, "link": link}
+        columns, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
+        self.db.execute(f"INSERT INTO invoices ({columns}) VALUES ({marks})", row)  # noqa: S608
 
     def record_send_outcome(
         self,
@@ -80,17 +62,94 @@ class SendingVerbs:
         now: int,
         *,
         message_id: int | None = None,
+        link: str | None = None,
         chat_id: str | None = None,
         error: str | None = None,
     ) -> None:
         self.db.execute(
-            "UPDATE invoices SET send_state = ?, sent_at = ?, message_id = ?, chat_id = coalesce(?, chat_id),"
-            " send_error = ? WHERE invoice_id = ?",
-            (state, now if state == "sent" else None, message_id, chat_id, error, invoice_id),
+            "UPDATE invoices SET send_state = ?, sent_at = ?, message_id = ?, link = ?,"
+            " chat_id = coalesce(?, chat_id), send_error = ? WHERE invoice_id = ?",
+            (state, now if state == "sent" else None, message_id, link, chat_id, error, invoice_id),
         )
 
-    def migrate_chat(self, chat_id: int, migrate_to_chat_id: int) -> int:
+    def campaign_invoices(self, campaign: str) -> dict[str, tuple[Invoice, SendState]]:
+        rows = self.db.cursor()
+        rows.row_factory = sqlite3.Row
+        rows.execute("SELECT * FROM invoices WHERE campaign = ?", (campaign,))
+        return {row["chat_id"]: (known(invoice_of(row)), row["send_state"]) for row in rows}
+
+    def send_again(self, invoice_id: str, expires_at: int | None) -> None:
+        self.db.execute(
+            "UPDATE invoices SET send_state = 'sending', send_error = NULL, expires_at = ? WHERE invoice_id = ?",
+            (expires_at, invoice_id),
+        )
+
+    def cancel_invoice(self, invoice_id: str, now: int) -> bool:
         cursor = self.db.execute(
-            "UPDATE invoices SET chat_id = ? WHERE chat_id = ?", (str(migrate_to_chat_id), str(chat_id))
+            "UPDATE invoices SET cancelled_at = ? WHERE invoice_id = ? AND cancelled_at IS NULL", (now, invoice_id)
+        )
+        return cursor.rowcount == 1
+
+    def used_up(self, invoice_id: str) -> tuple[str, int] | None:
+        row = one_row(
+            self.db,
+            "SELECT chat_id, message_id FROM invoices WHERE invoice_id = ? AND message_id IS NOT NULL"
+            " AND uses_paid >= uses_max",
+            (invoice_id,),
+        )
+        return (row["chat_id"], row["message_id"]) if row else None
+
+    def migrate_chat(self, chat_id: int, migrate_to_chat_id: int) -> int:
+        self.db.execute(
+            "INSERT INTO moved_chats VALUES (?, ?)"
+            " ON CONFLICT (chat_id) DO UPDATE SET migrate_to_chat_id = excluded.migrate_to_chat_id",
+            (str(chat_id), str(migrate_to_chat_id)),
+        )
+        cursor = self.db.execute(
+            "UPDATE OR IGNORE invoices SET chat_id = ? WHERE chat_id = ?", (str(migrate_to_chat_id), str(chat_id))
         )
         return cursor.rowcount
+
+
+class SendingReading:
+    """Part of `SqliteStore`."""
+
+    db: sqlite3.Connection
+    path: str
+
+    @reading
+    def invoices(self, mode: Mode, limit: int) -> list[InvoiceRow]:
+        return self._invoice_rows("WHERE mode = ? ORDER BY created_at DESC, invoice_id LIMIT ?", mode, limit)
+
+    @reading
+    def invoice(self, invoice_id: str) -> InvoiceRow | None:
+        return next(iter(self._invoice_rows("WHERE invoice_id = ?", invoice_id)), None)
+
+    def _invoice_rows(self, condition: str, *parameters: object) -> list[InvoiceRow]:
+        rows = self.db.cursor()
+        rows.row_factory = sqlite3.Row
+        rows.execute(f"SELECT * FROM invoices {condition}", parameters)  # noqa: S608 - one of two literals
+        return [
+            InvoiceRow(
+                known(invoice_of(row)),
+                send_state=row["send_state"],
+                message_id=row["message_id"],
+                link=row["link"],
+                sent_at=row["sent_at"],
+                send_error=row["send_error"],
+                uses_held=row["uses_held"],
+                uses_paid=row["uses_paid"],
+            )
+            for row in rows
+        ]
+
+    @reading
+    def moved_chat(self, chat_id: str) -> str:
+        row = one_row(self.db, "SELECT migrate_to_chat_id FROM moved_chats WHERE chat_id = ?", (chat_id,))
+        return str(row["migrate_to_chat_id"]) if row else chat_id
+
+
+def known(invoice: Invoice | None) -> Invoice:
+    if invoice is None:
+        raise sqlite3.IntegrityError("no row where one was expected")
+    return invoice

@@ -1,7 +1,7 @@
 """The verbs that write, all of them, and how one of them is undone alone.
 
-Knows that verbs stand by subject in `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending`, `sqlite_hooks` and
-`sqlite_running`, and which errors are about a value and which about the disk.
+Knows that verbs stand by subject in `sqlite_checkout`, `sqlite_receipts`, `sqlite_sending`, `sqlite_hooks`,
+`sqlite_people` and `sqlite_running`, and which errors are about a value and which about the disk.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from apaycli.store.protocol import Unrecordable
 from apaycli.store.sqlite_errors import FAILURES, REFUSALS, ledger_error
 from apaycli.store.sqlite_hooks import HookVerbs
+from apaycli.store.sqlite_people import PeopleVerbs
 from apaycli.store.sqlite_receipts import ReceiptVerbs
 from apaycli.store.sqlite_running import RunningVerbs
 from apaycli.store.sqlite_sending import SendingVerbs
 
 
-class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs, RunningVerbs):
+class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs, PeopleVerbs, RunningVerbs):
     """The verbs that write, between BEGIN IMMEDIATE and COMMIT."""
 
     @contextmanager

@@ -1,12 +1,22 @@
-"""Dead letters, and what `apay verify` reads, as they come out of the ledger.
+"""What goes into the ledger and comes out of it, beside the words of `core/model.py`, as frozen values.
 
 Knows the names; never how they are kept, or what is right.
 """
 
-from typing import Literal, NamedTuple
+from __future__ import annotations
 
-from apaycli.core.model import ReceiptRow
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from apaycli.core.model import Decision, Invoice, Mode, ReceiptRow
+
+if TYPE_CHECKING:
+    from apaycli.core.hooks import HookKind, HookState  # only named here
+
+AnswerOutcome = Literal["sent", "too_old", "failed"]
+Repeat = Literal["new", "same", "conflict"]
+Audience = Literal["merchant", "buyer"]
+SendState = Literal["sending", "sent", "refused", "unknown"]
 LetterState = Literal["open", "replayed", "discarded"]
 
 
@@ -50,3 +60,138 @@ class KeptBytes(NamedTuple):
     digest: str
     raw: bytes
     mentions_payment: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """How sending one answer went. `release`: a definite refusal gives the reservation's units back."""
+
+    pre_checkout_query_id: str
+    outcome: AnswerOutcome
+    answered_at: int
+    milliseconds: int
+    release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueHook:
+    """A claimed row of the outbox, with the receipt that it is about. `attempts` counts this one."""
+
+    hook_id: int
+    kind: HookKind
+    attempts: int
+    first_attempt_at: int
+    receipt: ReceiptRow
+
+
+@dataclass(frozen=True, slots=True)
+class HookRow:
+    """A row of the outbox, for people."""
+
+    receipt_id: int
+    kind: HookKind
+    state: HookState
+    attempts: int
+    due_at: int
+    last_attempt_at: int | None
+    failure: str | None
+    flag: str | None
+    telegram_payment_charge_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAnswer:
+    """A decision whose answer may not have reached Telegram."""
+
+    decision: Decision
+    buyer_id: int
+    decided_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerRun:
+    """One run of the listener; `stopped_at` is None while it runs, and for ever after a crash."""
+
+    pid: int
+    mode: Mode
+    started_at: int
+    alive_at: int
+    last_contact_at: int | None
+    stopped_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without a word from Telegram, longer than Telegram keeps receipts."""
+
+    from_at: int
+    until_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence that waits to be told."""
+
+    notice_id: int
+    chat_id: str
+    audience: Audience
+    text: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """What lies in the ledger, for people and for check-live."""
+
+    receipts: int
+    receipts_flagged: int
+    reservations_pending: int
+    units_held: int
+    dead_letters: int  # open ones, here and below
+    dead_letters_with_payment: int
+    conflicts: int
+    hooks_failed: int
+    hooks_waiting: int
+    refunds_due: int
+    notices: int  # to the merchant
+    answers_slowest_milliseconds: int | None
+    support_requests: int = 0  # open ones
+    support_oldest_at: int | None = None  # of those
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRow:
+    """An invoice, what came of sending it, and how often it is being and has been paid."""
+
+    invoice: Invoice
+    send_state: SendState
+    message_id: int | None
+    link: str | None
+    sent_at: int | None
+    send_error: str | None
+    uses_held: int
+    uses_paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupportReply:
+    reply_id: int
+    text: str
+    created_at: int
+    send_state: SendState
+    send_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SupportRequest:
+    """What a buyer wrote behind /support; `replies` are the shop's, the oldest first."""
+
+    request_id: int
+    buyer_id: int
+    buyer_username: str | None
+    buyer_name: str | None
+    language_code: str | None
+    text: str
+    received_at: int
+    closed_at: int | None
+    replies: tuple[SupportReply, ...] = ()

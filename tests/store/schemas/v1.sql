@@ -29,8 +29,10 @@ CREATE TABLE invoices (
     suggested_tip_amounts TEXT NOT NULL,        -- JSON [amount, ...]
     photo_url TEXT,
     need TEXT NOT NULL,                         -- JSON ["name", ...]
+    shipping TEXT NOT NULL,                     -- JSON [[id, title, [[label, amount], ...], [country, ...]], ...]
+    provider_data TEXT,                         -- JSON text of the merchant's own
     forwarding TEXT NOT NULL CHECK (forwarding IN ('pay-button', 'deep-link')),
-    start_parameter TEXT UNIQUE,
+    start_parameter TEXT,                       -- the invoice's own, or p_SKU: a forwarded copy leads to the product
     uses_max INTEGER CHECK (uses_max >= 1),     -- NULL: unlimited
     uses_held INTEGER NOT NULL DEFAULT 0 CHECK (uses_held >= 0),
     uses_paid INTEGER NOT NULL DEFAULT 0 CHECK (uses_paid >= 0),
@@ -41,11 +43,22 @@ CREATE TABLE invoices (
     -- sending: the request may or may not have left (also after a crash); unknown: it left, no answer came.
     send_state TEXT NOT NULL CHECK (send_state IN ('sending', 'sent', 'refused', 'unknown')),
     message_id INTEGER,
+    link TEXT,                                  -- where chat_id is 'link'
+    campaign TEXT,                              -- one sending to many chats; NULL: sent to its chat alone
     sent_at INTEGER,
     send_error TEXT,
     CHECK (uses_max IS NULL OR uses_held + uses_paid <= uses_max)
 ) STRICT;
 CREATE INDEX invoices_chat ON invoices (chat_id, mode, sku, created_at);
+CREATE UNIQUE INDEX invoices_start ON invoices (start_parameter)
+    WHERE start_parameter IS NOT NULL AND start_parameter NOT GLOB 'p_*';
+CREATE UNIQUE INDEX invoices_campaign ON invoices (campaign, chat_id) WHERE campaign IS NOT NULL;
+
+-- Basic groups that became supergroups: the old id is dead, wherever it is written down.
+CREATE TABLE moved_chats (
+    chat_id TEXT PRIMARY KEY,
+    migrate_to_chat_id TEXT NOT NULL CHECK (migrate_to_chat_id <> chat_id)
+) STRICT, WITHOUT ROWID;
 
 -- Units per SKU and mode. What is offered stands in the stock file, not here.
 CREATE TABLE stock (
@@ -204,11 +217,47 @@ CREATE TABLE gaps (
     until_at INTEGER NOT NULL CHECK (until_at > from_at)
 ) STRICT;
 
--- Sentences for the merchant's own chat, written with what they tell of; a row goes when it is delivered.
+-- Sentences for the merchant's own chats and for buyers, written with what they tell of; a row goes when it is
+-- delivered, or, a buyer's, when Telegram refused it.
 CREATE TABLE notices (
     notice_id INTEGER PRIMARY KEY,
+    chat_id TEXT NOT NULL,
+    audience TEXT NOT NULL CHECK (audience IN ('merchant', 'buyer')),
     text TEXT NOT NULL,
     created_at INTEGER NOT NULL
+) STRICT;
+
+-- Who agreed to which version of the terms, and when first.
+CREATE TABLE acceptances (
+    buyer_id INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    PRIMARY KEY (buyer_id, version)
+) STRICT, WITHOUT ROWID;
+
+-- What buyers wrote behind /support or /paysupport. open -> closed, by the merchant.
+CREATE TABLE support_requests (
+    request_id INTEGER PRIMARY KEY,
+    buyer_id INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,                -- in the buyer's private chat: the same message is one request
+    buyer_username TEXT,
+    buyer_name TEXT,
+    language_code TEXT,
+    text TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    UNIQUE (buyer_id, message_id)
+) STRICT;
+CREATE INDEX support_requests_open ON support_requests (received_at) WHERE closed_at IS NULL;
+
+-- The merchant's answers. sending and unknown as for invoices.
+CREATE TABLE support_replies (
+    reply_id INTEGER PRIMARY KEY,
+    request_id INTEGER NOT NULL REFERENCES support_requests,
+    text TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    send_state TEXT NOT NULL CHECK (send_state IN ('sending', 'sent', 'refused', 'unknown')),
+    send_error TEXT
 ) STRICT;
 
 -- The owner's dated statements for check-live.

@@ -14,7 +14,7 @@ FUNCTION_LINES_MAX = 70
 LAYERS = {
     "errors": 0, "money": 0, "clock": 0, "text": 0, "files": 0, "crashpoints": 0, "pace": 0, "__init__": 0,
     "core": 1,
-    "config": 2, "stockfile": 2, "messagefile": 2, "botapi": 2, "hookpost": 2, "store": 2, "sandbox": 2,
+    "config": 2, "stockfile": 2, "messagefile": 2, "botapi": 2, "apayapi": 2, "hookpost": 2, "store": 2, "sandbox": 2,
     "merchant": 3, "sending": 3, "campaign": 3, "listen": 3, "checks": 3, "books": 3,
     "cli": 4,
     "__main__": 5,

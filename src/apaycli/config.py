@@ -72,6 +72,10 @@ KEYS: tuple[Key, ...] = (
     Key("support.forward_to", parse_chat),
     Key("messages.file", parse_path),
     Key("notify.chat", parse_chat),
+    Key("apay.base_url", parse_api_url),
+    Key("apay.api_key", parse_text, environment="APAY_API_KEY", secret=True),
+    Key("apay.api_key_file", parse_path),
+    Key("apay.project_id", parse_text),
     Key("hooks.on_paid", parse_command),
     Key("hooks.on_paid_url", parse_hook_url),
     Key("hooks.secret", parse_text, environment="APAY_HOOK_SECRET", secret=True),
@@ -79,7 +83,7 @@ KEYS: tuple[Key, ...] = (
 )
 
 # Keys of product.md that a later version uses: known, so that nobody calls them a mistake; not silently dropped.
-LATER_KEYS = frozenset("backup.dir backup.every backup.keep apay.base_url apay.api_key_file apay.project_id".split())
+LATER_KEYS = frozenset("backup.dir backup.every backup.keep".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,15 @@ class Config:
         if any(len(secret) < _HOOK_SECRET_LENGTH_MIN for secret in secrets):
             raise ConfigError(f"a secret for hooks.on_paid_url is shorter than {_HOOK_SECRET_LENGTH_MIN} characters")
         return tuple(secret.encode() for secret in secrets)
+
+    def apay_account(self) -> tuple[str, str, str] | None:
+        """`base_url`, key and `project_id` of A-Pay's own API; None where it is not set up. Raises TokenError."""
+        base_url, project_id = self.values.get("apay.base_url"), self.values.get("apay.project_id")
+        if not base_url:
+            return None
+        if not project_id:
+            raise ConfigError("apay.base_url is set and apay.project_id is not")
+        return str(base_url), self._secret("apay.api_key", "APAY_API_KEY", "key of A-Pay's API"), str(project_id)
 
     def bot_token(self) -> str:
         """The bot token, shape checked. Raises TokenError with the likely mistake."""
@@ -313,7 +326,7 @@ def _expanded(raw: Any, environ: Mapping[str, str]) -> Any:
 def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> list[str]:
     problems = [
         f"{path}: {name} and {name}_file are both given; keep one"
-        for name in ("bot.token", "provider.test_token", "provider.live_token")
+        for name in ("bot.token", "provider.test_token", "provider.live_token", "apay.api_key")
         if values.get(name) and values.get(f"{name}_file") and origins[name] == str(path)
     ]
     if values.get("terms.require_acceptance"):

@@ -213,4 +213,51 @@ MUTANTS = (
         "",
         LISTEN,
     ),
+    Mutant(
+        "take any total that is at least the price, whatever the delivery costs",
+        "core/decide.py",
+        "    least = invoice.total_amount + shipping_amount\n",
+        "    least = invoice.total_amount\n",
+        CORE,
+    ),
+    Mutant(
+        "sell to buyers who have not agreed to the terms",
+        "core/decide.py",
+        "    (DeclineReason.TERMS_NOT_ACCEPTED, _terms_not_accepted),\n",
+        "",
+        CORE,
+    ),
+    Mutant(
+        "show an invoice that is not in the ledger",
+        "listen/conversing.py",
+        "            self._record_once(invoice)\n",
+        "            pass\n",
+        LISTEN,
+    ),
+    Mutant(
+        "send again what may have arrived",
+        "campaign.py",
+        '        elif state == "refused" or retry_unknown:\n',
+        "        elif True:\n",
+        ("tests/listen/test_campaign.py",),
+    ),
+    Mutant(
+        "send to many chats without a record first",
+        "campaign.py",
+        '        self._write(job)\n        reach("invoice_recorded_before_it_is_sent")\n',
+        '        reach("invoice_recorded_before_it_is_sent")\n'
+        "        params = send_invoice(job.invoice, self._provider_token, self._delivery)\n"
+        "        await self._api.call('sendInvoice', params, 20)\n"
+        "        self._write(job)\n"
+        "        self._ended.append(Outcome(job.invoice, 'sent'))\n"
+        "        return\n",
+        ("tests/listen/test_campaign.py",),
+    ),
+    Mutant(
+        "let commands wait in line with answers",
+        "listen/sender.py",
+        "            self._replies.add(effect)\n",
+        "            self._start(self._perform(effect))\n",
+        LISTEN,
+    ),
 )

@@ -36,6 +36,8 @@ def _exactly_once(story: Story, receipts: list[ReceiptRow]) -> Iterator[str]:
     yield from (f"invented: {charge_id}" for charge_id in ours if charge_id not in charges)
     for receipt in receipts:
         charge = charges.get(receipt.telegram_payment_charge_id)
+        if receipt.flag is None and receipt.total_amount != 49900 + receipt.shipping_amount:
+            yield f"price and delivery do not make the total: {receipt.telegram_payment_charge_id}"
         if charge and (receipt.total_amount, receipt.currency) != (charge.total_amount, charge.currency):
             yield f"changed: {receipt.telegram_payment_charge_id}"
 
@@ -45,10 +47,10 @@ def _never_oversold(story: Story, receipts: list[ReceiptRow]) -> Iterator[str]:
     booked = [r for r in receipts if r.flag in (None, "late", "amount_mismatch")]
     if len(booked) > story.capacity_highest:
         yield f"oversold: {len(booked)} of {story.capacity_highest}"
-    for invoice in story.invoices:
-        uses = sum(receipt.invoice_id == invoice.invoice_id for receipt in booked)
-        if invoice.uses_max is not None and uses > invoice.uses_max:
-            yield f"paid too often: {invoice.invoice_id}"
+    for invoice_id, uses_max in story.store.db.execute("SELECT invoice_id, uses_max FROM invoices"):
+        uses = sum(receipt.invoice_id == invoice_id for receipt in booked)
+        if uses_max is not None and uses > uses_max:
+            yield f"paid too often: {invoice_id}"
 
 
 def _decisions_stand(story: Story) -> Iterator[str]:

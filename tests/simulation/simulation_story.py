@@ -16,17 +16,18 @@ from apaycli.botapi.client import AsyncBotApi, encode
 from apaycli.clock import ManualClock
 from apaycli.core.decide import Shop
 from apaycli.core.invoice import Ids
-from apaycli.core.model import Invoice, LabeledPrice, Product
+from apaycli.core.model import Invoice, LabeledPrice, Product, ShippingOption
 from apaycli.errors import LedgerUnavailable
 from apaycli.listen.events import Event
 from apaycli.listen.listener import Listener
 from apaycli.listen.setting import Setting, StockNews
 from apaycli.sandbox.buyers import ScriptError
-from apaycli.sandbox.checkouts import Checkout
+from apaycli.sandbox.checkouts import Checkout, Reference
 from apaycli.sandbox.world import World
 from apaycli.store.sqlite import SqliteStore, open_in_memory
 
 CHANNEL = -1009876543210
+POST = ShippingOption("post", "Post", (LabeledPrice("Post", 6000),), ("BD",))
 TTL_SECONDS = 300
 QUIET_SECONDS = TTL_SECONDS + 60
 
@@ -42,6 +43,8 @@ class Story:
     store: SqliteStore
     stock: int
     capacity_highest: int
+    shipping: tuple[ShippingOption, ...] = ()
+    asks: bool = False  # for consent to the terms
     invoices: list[Invoice] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     checkouts: list[Checkout] = field(default_factory=list)
@@ -54,8 +57,13 @@ class Story:
 
     @property
     def shop(self) -> Shop:
-        product = Product("duck", "Duck", "Yellow", "INR", (LabeledPrice("Duck", 49900),), stock=self.stock)
-        return Shop("test", {"duck": product}, TTL_SECONDS, notify_chat=str(CHANNEL))
+        product = Product(
+            "duck", "Duck", "Yellow", "INR", (LabeledPrice("Duck", 49900),), stock=self.stock, shipping=self.shipping
+        )
+        terms = {"terms_text": "Be kind.", "terms_version": "1", "require_acceptance": self.asks}
+        return Shop(
+            "test", {"duck": product}, TTL_SECONDS, notify_chat=str(CHANNEL), support_chat=str(CHANNEL), **terms
+        )
 
     def refuse_while_locked(self) -> None:
         """Another program has the ledger's lock, or the disk is full: before a transaction nothing is begun."""
@@ -69,7 +77,8 @@ def new_story(seed: int) -> Story:
     world = World(clock, seed)
     world.settings.conflict_hold_seconds = 0
     stock = chance.randint(1, 6)
-    return Story(seed, chance, clock, world, open_in_memory(), stock, stock)
+    shipping = chance.choice(((), (), (POST,)))
+    return Story(seed, chance, clock, world, open_in_memory(), stock, stock, shipping, chance.random() < 0.2)
 
 
 async def play(story: Story) -> None:
@@ -106,6 +115,7 @@ def send_invoice(story: Story) -> None:
         forwarding="pay-button",
         created_at=story.clock.now(),
         uses_max=story.chance.choice((None, None, 1, 2)),
+        shipping=story.shipping,
     )
     with story.store.transaction() as tx:
         tx.record_invoice(invoice, "sent")
@@ -131,9 +141,13 @@ async def _one_buyer(story: Story, buyer: int) -> None:
     """Presses Pay some times, pays at once, late, twice or never; never remembers what the bot said before."""
     for _ in range(story.chance.randint(1, 3)):
         await asyncio.sleep(story.chance.choice((0.0, 0.1, 2.0, 30.0, 200.0)))
-        invoice = story.chance.choice(story.invoices)
+        where: Reference | None = story.chance.choice(story.invoices).invoice_payload
+        if story.chance.random() < 0.4:
+            where = await _invoice_from_the_bot(story, buyer)
+        if where is None:
+            continue
         try:
-            checkout = story.world.buyers.press_pay(invoice.invoice_payload, buyer)
+            checkout = story.world.buyers.press_pay(where, buyer)
         except ScriptError:
             continue
         story.checkouts.append(checkout)
@@ -144,6 +158,24 @@ async def _one_buyer(story: Story, buyer: int) -> None:
         await asyncio.sleep(story.chance.choice((0.0, 1.0, 40.0, TTL_SECONDS + 20.0)))
         for _ in range(story.chance.choice((1, 1, 1, 2))):
             story.world.buyers.pay(checkout.checkout_id)
+
+
+async def _invoice_from_the_bot(story: Story, buyer: int) -> Reference | None:
+    """Follow the product's link, agree to the terms if they are shown, and take the invoice; a while is waited."""
+    story.world.buyers.start(buyer, "p_duck")
+    agreed = False
+    for _ in range(20):
+        await asyncio.sleep(1)
+        for (chat, number), message in sorted(story.world.messages.items(), reverse=True):
+            if chat != buyer or not message.get("from", {}).get("is_bot"):
+                continue
+            if "invoice" in message:
+                return chat, number
+            for (button,) in message.get("reply_markup", {}).get("inline_keyboard", []):
+                if not agreed and button.get("callback_data", "").startswith("a:"):
+                    agreed = True
+                    story.world.buyers.press_button(buyer, chat, number, button["callback_data"])
+    return None
 
 
 async def _meddle(story: Story) -> None:
@@ -169,6 +201,7 @@ async def _meddle(story: Story) -> None:
                 story.clock.jump(story.chance.choice((-90.0, 90.0)))
             case 5:
                 story.world.buyers.start(1001)
+                story.world.buyers.send_text(1001, story.chance.choice(("/terms", "/support Where is it?", "/help")))
             case 6:
                 story.ledger_locked_until = story.clock.monotonic() + story.chance.choice((1.0, 6.0, 40.0))
             case 7 if len(story.world.queue) == 0:

@@ -43,7 +43,10 @@ def test_stories_are_worth_telling(many: list[Story]) -> None:
     assert {"before a transaction", "after a commit", "before the reply to answerPreCheckoutQuery is read"} <= points
     assert any(story.lives > 2 for story in many)
     outcomes = {checkout.outcome for story in many for checkout in story.checkouts}
-    assert {"accepted", "declined", "timeout"} <= outcomes
+    assert {"accepted", "declined", "timeout", "shipping_timeout"} <= outcomes
+    assert any(checkout.shipping_amount for story in many for checkout in story.checkouts if checkout.charges)
+    assert any(checkout.invoice.form.start_parameter == "p_duck" for story in many for checkout in story.checkouts)
+    assert any(row for story in many for row in story.store.db.execute("SELECT 1 FROM acceptances"))
     kinds = {type(event).__name__ for story in many for event in story.events}
     assert {
         "Answered",

@@ -6,6 +6,7 @@ so no exception of httpx leaves this file: its texts contain the URL.
 
 import sys
 import time
+from collections.abc import Mapping
 
 from apaycli.botapi.client import BODY_BYTES_MAX, NotSent, OutcomeUnknown, Reply
 
@@ -54,3 +55,17 @@ def _read(response: httpx.Response, method: str, deadline: float) -> bytes:
         if len(body) > BODY_BYTES_MAX:
             raise OutcomeUnknown(f"the answer to {method} is larger than {BODY_BYTES_MAX} bytes")
     return bytes(body)
+
+
+def get_once(url: str, headers: Mapping[str, str], timeout_seconds: float) -> tuple[int, bytes]:
+    """One GET of an address that the owner named, such as A-Pay's. Raises NotSent, whose text never has the URL."""
+    deadline = time.monotonic() + timeout_seconds
+    sent = {**headers, "Accept-Encoding": "identity"}
+    try:
+        with (
+            httpx.Client(headers=sent, follow_redirects=False, trust_env=not url.startswith("http://")) as client,
+            client.stream("GET", url, timeout=timeout_seconds) as response,
+        ):
+            return response.status_code, _read(response, "a question", deadline)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NotSent(f"A-Pay cannot be reached ({type(error).__name__})") from None

@@ -37,6 +37,7 @@ def run_many(options: Options, env: Env) -> None:
     import asyncio
 
     from apaycli.campaign import plan_campaign
+    from apaycli.cli.apay_limits import warn_of_limits
     from apaycli.cli.send_invoice import ask_for_goods, delivery_of, refuse_problems, say_what
 
     if options.to or options.link:
@@ -51,11 +52,12 @@ def run_many(options: Options, env: Env) -> None:
     try:
         env.say_where("@" + str(api.read("getMe").get("username", "")))
         plan = plan_campaign(store, name, invoices, retry_unknown=options.retry_unknown)
-        say_what(invoices[:1], env, store.stock_counts(env.mode))
+        say_what(invoices, env, store.stock_counts(env.mode))
         _say_plan(plan, len(invoices), env)
         if options.dry_run or not plan.jobs:
             _refuse_unknown(plan)
             return
+        warn_of_limits(invoices[0], store, env)
         ask_for_goods(store, env, yes=options.yes)
         if env.mode == "live":
             env.confirm(f"Ask for real money in {len(plan.jobs)} chat(s)?", yes=options.yes)

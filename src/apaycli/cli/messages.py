@@ -83,11 +83,16 @@ def preview(env: Env, language: Annotated[str, typer.Argument(help="Such as en, 
     if code not in loaded.languages:
         raise UsageError(f"there is no sentence in {show(language, 20)!r}{nearest(code, loaded.languages)}")
     samples = _SAMPLES | {"agree": loaded.say("agree_button", code)}
-    rows = [(name, loaded.say(name, code, **samples)) for name in ENGLISH]
+    rows = [(name, _readable(loaded.say(name, code, **samples))) for name in ENGLISH]
     if env.output.as_json:
         env.output.document(dict(rows))
         return
     env.output.table(("NAME", "SENTENCE"), rows)
+
+
+def _readable(sentence: str) -> str:
+    """On one line, and without the marks that isolate what was put in: they are seen only by what they do."""
+    return " / ".join(sentence.translate({0x2068: None, 0x2069: None}).splitlines())
 
 
 def _load(env: Env) -> "Messages":

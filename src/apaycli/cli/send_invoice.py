@@ -94,6 +94,7 @@ def send_invoice(
 
 def run(options: Options, env: Env) -> None:
     """Check everything, say it, ask where it is real money, then send chat by chat."""
+    from apaycli.cli.apay_limits import warn_of_limits
     from apaycli.cli.qr import check_qr_target
     from apaycli.sending import send_all
 
@@ -116,6 +117,7 @@ def run(options: Options, env: Env) -> None:
         bot = api.read("getMe")
         env.say_where("@" + str(bot.get("username", "")))
         say_what(invoices, env, store.stock_counts(env.mode))
+        warn_of_limits(invoices[0], store, env)
         ask_for_goods(store, env, yes=options.yes)
         if env.mode == "live":
             env.confirm(f"Ask for real money in {len(invoices)} chat(s)?", yes=options.yes)
@@ -238,7 +240,12 @@ def _who_can_pay(invoices: "list[Invoice]", env: Env) -> list[str]:
         chats.setdefault(f"{who}, {often}; forwarded copies {copies}", []).append(invoice.chat_id)
     if len(chats) == 1:
         return list(chats)
-    return [f"{', '.join(names)}: {sentence}" for sentence, names in chats.items()]
+    return [f"{_named(names)}: {sentence}" for sentence, names in chats.items()]
+
+
+def _named(chats: list[str]) -> str:
+    """All of a few, the first of many."""
+    return ", ".join(chats) if len(chats) <= 5 else f"{', '.join(chats[:3])} and {len(chats) - 3} more"
 
 
 def _draw(sent: "list[Sent]", options: Options, env: Env) -> None:

@@ -9,11 +9,11 @@ Texts are counted in UTF-16 units: Telegram does not document how it counts, and
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from apaycli.core.model import Forwarding, Invoice, LabeledPrice, Mode, Product, ShippingOption, Tips
+from apaycli.core.model import Forwarding, Invoice, LabeledPrice, Mode, PaymentMethod, Product, ShippingOption, Tips
 from apaycli.core.wording import utf16_units
 from apaycli.money import (
     AMOUNT_MAX,
@@ -61,8 +61,8 @@ def parse_chat(text: str) -> str:
 
 
 def is_private_chat(chat_id: str) -> bool:
-    """Positive ids are users; groups and channels are negative or have a name."""
-    return not chat_id.startswith(("-", "@"))
+    """Positive ids are users; groups and channels are negative or have a name, and a link is in no chat."""
+    return chat_id.isdigit()
 
 
 def default_forwarding(chat_id: str) -> Forwarding:
@@ -218,6 +218,20 @@ def _check_whole_units(field: str, amounts: Iterator[int], currency: str) -> Ite
     step = apay_step(currency)
     if any(amount % step for amount in amounts):
         yield Problem(field, f"A-Pay takes whole {currency} only; it may refuse or round other amounts", "warn")
+
+
+def check_methods(invoice: Invoice, methods: Sequence[PaymentMethod]) -> Iterator[Problem]:
+    """A-Pay's own limits, as they are now: an invoice is payable only inside Telegram's and a method's."""
+    fitting = [method for method in methods if method.currency == invoice.currency]
+    if not fitting:
+        yield Problem("currency", f"A-Pay has no method for {invoice.currency} now: nobody could pay", "warn")
+    elif not any(method.min_amount <= invoice.total_amount <= method.max_amount for method in fitting):
+        limits = ", ".join(
+            f"{show(m.name, 20)} {render_money(m.min_amount, m.currency)} to {render_money(m.max_amount, m.currency)}"
+            for m in fitting[:5]
+        )
+        total = render_money(invoice.total_amount, invoice.currency)
+        yield Problem("prices", f"no method of A-Pay takes {total} now: {limits}", "warn")
 
 
 def check_tips(tips: Tips, currency: str) -> Iterator[Problem]:

@@ -139,6 +139,16 @@ class OrderInfo:
     shipping_address: str | None = None  # JSON text of the Bot API's object
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentMethod:
+    """One of A-Pay's ways to pay that is on now, such as bkash_a, with its limits for one payment."""
+
+    name: str
+    currency: str
+    min_amount: int
+    max_amount: int
+
+
 class DeclineReason(StrEnum):
     """Why a pre-checkout query is declined. Position is precedence: the first that fits is given."""
 

@@ -223,6 +223,10 @@ class Transaction(Protocol):
 
     def attest(self, name: str, now: int) -> None: ...
 
+    def remember(self, key: str, value: str) -> None:
+        """A fact about the ledger, or something that was asked elsewhere and need not be asked again at once."""
+        ...
+
 
 class Store(Protocol):
     """A ledger that is open. Reads stand outside of transactions and may be a moment old."""
@@ -236,6 +240,8 @@ class Store(Protocol):
     def bot_id(self) -> int | None:
         """Whose ledger this is, or None."""
         ...
+
+    def remembered(self, key: str) -> str | None: ...
 
     def open_answers(self, decided_from: int) -> list[OpenAnswer]: ...
 

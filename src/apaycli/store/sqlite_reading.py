@@ -35,6 +35,11 @@ class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, SendingReading):
         return int(row["value"]) if row else None
 
     @reading
+    def remembered(self, key: str) -> str | None:
+        row = one_row(self.db, "SELECT value FROM meta WHERE key = ?", (key,))
+        return str(row["value"]) if row else None
+
+    @reading
     def open_answers(self, decided_from: int) -> list[OpenAnswer]:
         cursor = self.db.cursor()
         cursor.row_factory = sqlite3.Row

@@ -35,10 +35,7 @@ class RunningVerbs:
         self.db.execute("INSERT INTO gaps (from_at, until_at) VALUES (?, ?)", (gap.from_at, gap.until_at))
 
     def acknowledge(self, now: int) -> None:
-        self.db.execute(
-            "INSERT INTO meta VALUES ('acknowledged_at', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (str(now),),
-        )
+        self.remember("acknowledged_at", str(now))
 
     def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None:
         self.db.execute(
@@ -49,6 +46,11 @@ class RunningVerbs:
     def remove_notices(self, notice_ids: Sequence[int]) -> None:
         self.db.execute(
             "DELETE FROM notices WHERE notice_id IN (SELECT value FROM json_each(?))", (json.dumps(list(notice_ids)),)
+        )
+
+    def remember(self, key: str, value: str) -> None:
+        self.db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
         )
 
     def attest(self, name: str, now: int) -> None:

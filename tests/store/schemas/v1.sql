@@ -6,7 +6,8 @@
 -- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
--- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts.
+-- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts;
+-- apay_methods, what A-Pay last told of its payment methods.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -19,7 +19,7 @@ from apaycli.clock import Clock
 from apaycli.core.model import Invoice
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, TokenError
-from apaycli.pace import ALL_SECONDS
+from apaycli.pace import Window
 from apaycli.store.protocol import Store
 
 _SEND_SECONDS_MAX = 20
@@ -101,7 +101,7 @@ class Campaign:
         self._moved: list[tuple[str, int]] = []
         self._chats = {job.invoice.chat_id for job in self._waiting}
         self._flying: set[asyncio.Task[None]] = set()
-        self._next = 0.0
+        self._window = Window()
         self._unreached = 0
         self._fatal: ApayError | None = None
         self._bug: BaseException | None = None
@@ -128,8 +128,9 @@ class Campaign:
 
     async def _turn(self) -> None:
         now = self._clock.monotonic()
-        if self._next > now:
-            await asyncio.sleep(min(self._next - now, 0.5))  # half a second: a signal is heard
+        wait = self._window.slot(now) - now
+        if wait > 0:
+            await asyncio.sleep(min(wait, 0.5))  # half a second: a signal is heard
             return
         if len(self._flying) >= _IN_FLIGHT_MAX:
             await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
@@ -137,7 +138,7 @@ class Campaign:
         job = self._waiting.popleft()
         self._write(job)
         reach("invoice_recorded_before_it_is_sent")
-        self._next = max(self._next + ALL_SECONDS, self._clock.monotonic())
+        self._window.take(self._clock.monotonic())
         task = asyncio.get_running_loop().create_task(self._send(job))
         self._flying.add(task)
         task.add_done_callback(self._over)
@@ -216,5 +217,5 @@ class Campaign:
             job.invoice = replace(job.invoice, chat_id=str(new_id))
         if refusal.retry_after is not None:
             self._say(f"apay: Telegram asks to wait {refusal.retry_after} s")
-            self._next = max(self._next, self._clock.monotonic() + refusal.retry_after)
+            self._window.hold(self._clock.monotonic() + refusal.retry_after)
         self._waiting.appendleft(job)

@@ -153,7 +153,7 @@ MUTANTS = (
     Mutant(
         "accept any amount",
         "core/decide.py",
-        "    return invoice.total_amount <= total_amount <= invoice.total_amount + invoice.tips.max_tip_amount\n",
+        "    return least <= total_amount <= least + invoice.tips.max_tip_amount\n",
         "    return True\n",
         CORE,
     ),

@@ -21,7 +21,8 @@ from recording_vfs import Recorder
 
 from apaycli.clock import ManualClock
 from apaycli.core.decide import Shop
-from apaycli.core.model import Invoice, LabeledPrice, Product
+from apaycli.core.incoming import Command
+from apaycli.core.model import Invoice, LabeledPrice, Product, User
 from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.listen.events import Paid
 from apaycli.listen.processor import Processor
@@ -290,6 +291,19 @@ class Day:
 
         self._write(live)
 
+    def _talk(self) -> None:
+        """Consent, a request with its answer, a group that moved: whatever buyers say between two payments."""
+        now, number = self.clock.now(), self.chance.randrange(10**9)
+
+        def talk(tx: Any) -> None:
+            tx.record_acceptance(number, "2026-11", now)
+            asked = Command(number, number, number, "support", "Where is it?", User(number, "Asha"))
+            request_id = tx.record_support_request(asked, now)
+            tx.record_reply_outcome(tx.record_support_reply(request_id, "On its way.", now), "sent", None)
+            tx.migrate_chat(-number - 1, -number - 2)
+
+        self._write(talk)
+
     _MOVES = {  # noqa: RUF012
         _take_batch: 24,
         _send_invoice: 1,
@@ -297,6 +311,7 @@ class Day:
         _run_hooks: 6,
         _expire: 3,
         _live: 2,
+        _talk: 2,
         _read_or_stop: 3,
         _reopen: 2,
     }

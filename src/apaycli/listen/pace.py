@@ -6,7 +6,7 @@ Knows who waits for how long; never what is sent.
 import asyncio
 
 from apaycli.clock import Clock
-from apaycli.pace import ALL_SECONDS, chat_seconds
+from apaycli.pace import Window, chat_seconds
 
 _CHATS_MAX = 10_000
 
@@ -16,7 +16,7 @@ class Pace:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._next = 0.0
+        self._all = Window()
         self._next_in: dict[str, float] = {}
 
     def due(self, chat_id: str) -> float:
@@ -30,16 +30,13 @@ class Pace:
         self._next_in[chat_id] = slot + chat_seconds(chat_id)
         if slot > now:
             await asyncio.sleep(slot - now)
-        await self._all()
-        if len(self._next_in) > _CHATS_MAX:
-            self._forget_the_past()
-
-    async def _all(self) -> None:
         now = self._clock.monotonic()
-        slot = max(now, self._next)
-        self._next = slot + ALL_SECONDS
+        slot = self._all.slot(now)
+        self._all.take(slot)
         if slot > now:
             await asyncio.sleep(slot - now)
+        if len(self._next_in) > _CHATS_MAX:
+            self._forget_the_past()
 
     def hold(self, chat_id: str, seconds: float) -> None:
         """Telegram asked to wait (`retry_after`) before the next message to this chat."""

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from apaycli.sandbox.apay_deposits import ORDER_ID_KEYS
 from apaycli.sandbox.buyers import ScriptError
 from apaycli.sandbox.callbacks import Callback
 from apaycli.sandbox.chats import Chat, User
 from apaycli.sandbox.checkouts import Checkout, summarize
+from apaycli.sandbox.control_apay import apay_deposit, apay_methods
 from apaycli.sandbox.control_fields import Fields, Handler, take_invoice
 from apaycli.sandbox.control_views import GETS
 from apaycli.sandbox.wire import JSON_TYPE, Answer, JsonObject, Waiting, dump
@@ -262,6 +264,8 @@ def settings(world: "World", fields: Fields) -> Any:
     """Change any of the world's Settings; see GET /sandbox/state for their names."""
     given = fields.take_record(type(world.settings))
     fields.check_empty()
+    if given.get("apay_order_id", "none") not in ORDER_ID_KEYS:
+        raise ScriptError(f"apay_order_id must be one of {', '.join(ORDER_ID_KEYS)}")
     vars(world.settings).update(given)
     return dict(vars(world.settings))
 
@@ -289,5 +293,7 @@ POSTS: dict[str, Handler] = {
         inline_query,
         choose_inline_result,
         settings,
+        apay_deposit,
+        apay_methods,
     )
 }

@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from aiohttp import web
 
+from apaycli.sandbox.apay_desk import PREFIX as APAY_PREFIX
 from apaycli.sandbox.control import PREFIX, handle_control
 from apaycli.sandbox.wire import PARAMETERS_BYTES_MAX, Answer, Waiting
 from apaycli.sandbox.world import World
@@ -49,7 +50,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """`http://127.0.0.1:PORT`: put `/bot<token>/<method>` behind it."""
+        """`http://127.0.0.1:PORT`: put `/bot<token>/<method>` behind it, or `/apay` for A-Pay's base_url."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -91,6 +92,8 @@ class Server:
         result: Answer | Waiting
         if request.path.startswith(PREFIX):
             result = handle_control(self.world, request.method, request.raw_path, body)
+        elif request.path.startswith(APAY_PREFIX):
+            result = self.world.apay.handle(request.method, request.raw_path, request.headers.get("apikey", ""))
         else:
             result = self.world.handle(request.raw_path, request.headers.get("Content-Type", ""), body)
         answer = result if isinstance(result, Answer) else await self._wait(result)

@@ -19,7 +19,7 @@ it. A checkout and its query are two things: the query waits in the queue for 15
 
 *Money* exists once somebody called `pay`: the charge is in the books even when the bot can never hear of it.
 The books are the truth a test compares the bot's ledger with: as many receipts as charges, no more, no less.
-The provider asks nobody: it may charge late, twice, or never.
+The provider asks nobody: it may charge late, twice, or never. A-Pay's own API (`apay`) shows the same books.
 
 *Who can pay.* An invoice without `start_parameter` and its copies: anyone, any number of times. With
 `start_parameter`: only in the chat where it was sent, in a private chat only once; its forwarded copy shows a
@@ -41,6 +41,7 @@ from typing import Any
 from uuid import UUID
 
 from apaycli.clock import Clock
+from apaycli.sandbox.apay_desk import ApayDesk
 from apaycli.sandbox.buyers import Buyers
 from apaycli.sandbox.callbacks import Callback
 from apaycli.sandbox.chats import Chat, ChatBook, User, furnish
@@ -82,6 +83,10 @@ class Settings:
     can_read_all_group_messages: bool = False
     # `https://telegram.me/$` was seen in July 2026.
     link_base: str = "https://t.me/$"
+    # Under which id A-Pay knows a payment: provider, custom or none; see `apay_deposits`.
+    apay_order_id: str = "provider"
+    # "HTTP 400 or 200": A-Pay refuses with either.
+    apay_errors_as_200: bool = False
 
 
 class World:
@@ -121,6 +126,7 @@ class World:
         self.faults = Faults()
         self.flood = FloodCounter()
         self.requests = RequestLog()
+        self.apay = ApayDesk(self)
         self.commands: dict[tuple[str, str], list[JsonObject]] = {}
         self.messages: dict[tuple[int, int], JsonObject] = {}
         self._message_ids: dict[int, int] = {}

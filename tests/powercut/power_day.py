@@ -137,6 +137,7 @@ class Day:
         self._open()
         self._do(lambda: self.store.bind_bot(4711))
         self._live()
+        self._talk()
         for _ in range(3):
             self._send_invoice()
 

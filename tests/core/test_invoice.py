@@ -11,8 +11,10 @@ from apaycli.core.invoice import (
     Problem,
     check_currency,
     check_invoice,
+    check_methods,
     check_photo_url,
     check_prices,
+    check_shipping,
     check_text,
     check_tips,
     default_forwarding,
@@ -20,9 +22,11 @@ from apaycli.core.invoice import (
     inline_invoice,
     is_private_chat,
     parse_chat,
+    private_invoice,
+    product_sku,
     times,
 )
-from apaycli.core.model import Invoice, LabeledPrice, Tips
+from apaycli.core.model import Invoice, LabeledPrice, PaymentMethod, ShippingOption, Tips
 from apaycli.money import AMOUNT_MAX
 
 LARGEST_ID = 2**52 - 1
@@ -332,3 +336,66 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert [problem.field for problem in check_invoice(wrong)] == [
         "title", "invoice_payload", "start_parameter", "currency", "prices", "tips.max", "photo_url",
     ]  # fmt: skip
+
+
+def way(
+    option_id: str = "post", title: str = "Post", amounts: tuple[int, ...] = (6000,), *countries: str
+) -> ShippingOption:
+    return ShippingOption(option_id, title, lines(*amounts), countries)
+
+
+@pytest.mark.parametrize(
+    ("ways", "currency", "expected"),
+    [
+        ((), "INR", []),
+        ((way(),), "INR", []),
+        ((way(amounts=(0,)),), "INR", []),
+        ((way("post", "Post", (6000,), "IN", "BD"),), "INR", []),
+        ((way("a"), way("b")), "INR", []),
+        ((way(), way()), "INR", [("shipping", "refuse")]),
+        (tuple(way(str(number)) for number in range(21)), "INR", [("shipping", "refuse")]),
+        ((way(title=" "),), "INR", [("shipping", "refuse")]),
+        ((way(""),), "INR", [("shipping", "refuse")]),
+        ((way("é" * 33),), "INR", [("shipping", "refuse")]),
+        ((way(amounts=(100, -200)),), "INR", [("shipping", "refuse")]),
+        ((way(amounts=(AMOUNT_MAX + 1, -100)),), "INR", [("shipping", "refuse")]),
+        ((way(amounts=(99_999_999_900,)),), "INR", [("shipping", "warn")]),
+        ((way(amounts=(6050,)),), "INR", [("shipping", "warn")]),
+        ((way("post", "Post", (6000,), "IND"),), "INR", [("shipping", "refuse")]),
+        ((way("post", "Post", (6000,), "in"),), "INR", [("shipping", "refuse")]),
+        ((way(amounts=(6050,)),), "XXX", []),
+        ((way(amounts=()),), "INR", []),
+    ],
+    ids=str,
+)
+def test_ways_of_delivery_stay_within_limits(
+    ways: tuple[ShippingOption, ...], currency: str, expected: list[tuple[str, str]]
+) -> None:
+    assert outcomes(check_shipping(ways, lines(49900), currency)) == expected
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        ((PaymentMethod("upi_fast", "INR", 10_000, 5_000_000),), None),
+        ((PaymentMethod("upi_fast", "INR", 49_900, 49_900),), None),
+        ((PaymentMethod("a", "INR", 1, 2), PaymentMethod("b", "INR", 10_000, 5_000_000)), None),
+        ((), "A-Pay has no method for INR now: nobody could pay"),
+        ((PaymentMethod("bkash_a", "BDT", 1, 10**9),), "A-Pay has no method for INR now: nobody could pay"),
+        ((PaymentMethod("upi_a", "INR", 50_000, 60_000),), "takes ₹499.00 now: upi_a ₹500.00 to ₹600.00"),
+        ((PaymentMethod("upi_a", "INR", 100, 49_899),), "takes ₹499.00 now: upi_a ₹1.00 to ₹498.99"),
+    ],
+)
+def test_an_invoice_that_no_method_takes_is_warned_about(methods: tuple[PaymentMethod, ...], said: str | None) -> None:
+    problems = list(check_methods(invoice(), methods))
+    assert [problem.severity for problem in problems] == ([] if said is None else ["warn"])
+    assert said is None or said in problems[0].message
+
+
+def test_a_buyers_own_invoice_is_paid_once_and_leads_others_to_the_product() -> None:
+    own = private_invoice(product(shipping=(way(),), provider_data="{}"), "test", Ids("inv_1", "payload"), NOW, 1001)
+    assert (own.chat_id, own.uses_max, own.forwarding, own.start_parameter) == ("1001", 1, "deep-link", "p_duck")
+    assert (own.shipping, own.provider_data) == ((way(),), "{}")
+    assert product_sku("p_duck") == "duck"
+    assert product_sku("inv_0123") is None
+    assert check_invoice(own) == []

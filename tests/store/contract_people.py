@@ -91,7 +91,7 @@ class PeopleContract(LedgerContract):
         assert (one.invoice, one.send_state, one.link, one.message_id, one.sent_at) == (
             first, "sent", "https://t.me/$abc", None, NOW + 5,
         )  # fmt: skip
-        assert (one.uses_held, one.uses_paid, two.invoice, two.send_state) == (1, 0, second, "sending")
+        assert (one.uses_held, one.uses_paid, two.invoice, two.send_state) == (1, 0, second, "sent")
         assert store.invoices("test", 1) == [two]
         assert store.invoice(first.invoice_id) == one
         assert store.invoice("another") is None
@@ -161,3 +161,10 @@ class PeopleContract(LedgerContract):
     def test_nobody_cannot_ask(self, store: Store) -> None:
         with store.transaction() as tx, pytest.raises(Unrecordable), tx.savepoint():
             tx.record_support_request(Command(1, 2, 3, "support", "x", None), NOW)
+
+    def test_something_is_remembered_until_it_changes(self, store: Store) -> None:
+        assert store.remembered("apay_methods") is None
+        with store.transaction() as tx:
+            tx.remember("apay_methods", "[1]")
+            tx.remember("apay_methods", "[2]")
+        assert store.remembered("apay_methods") == "[2]"

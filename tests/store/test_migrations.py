@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,3 +165,21 @@ def test_a_disk_that_is_full_during_the_migration_leaves_nothing_behind(tmp_path
     assert not db.in_transaction
     assert version_of(db) == 0
     assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+class Emptied(sqlite3.Connection):
+    """A disk that is full at the end of the migration: SQLite has rolled back by itself."""
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if sql.startswith("PRAGMA user_version ="):
+            super().execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *parameters)
+
+
+def test_a_migration_that_sqlite_undid_by_itself_is_not_undone_again(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "apay.db", isolation_level=None, factory=Emptied)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        migrate(db)
+    assert not db.in_transaction
+    assert version_of(db) == 0

@@ -76,6 +76,7 @@ def _announce(env: Env, address: str, world: "World") -> None:
         "APAY_BOT_TOKEN": world.bot_token,
         "APAY_TEST_PROVIDER_TOKEN": world.test_provider_token,
         "APAY_LIVE_PROVIDER_TOKEN": world.live_provider_token,
+        "APAY_API_KEY": world.apay.api_key,
     }
     if env.output.as_json:
         env.output.document(values)
@@ -83,6 +84,7 @@ def _announce(env: Env, address: str, world: "World") -> None:
         for name, value in values.items():
             env.output.out(f"export {name}={value}")
     env.output.flush()
+    env.output.say(f'apay: A-Pay: [apay] base_url = "{address}/apay", project_id = "{world.apay.project_id}"')
     env.output.say("apay: the sandbox is running; buyers 1001 and 1002 have pressed Start; Ctrl-C stops it")
 
 

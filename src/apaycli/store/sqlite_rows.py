@@ -23,9 +23,11 @@ RECEIPT_COLUMNS = ", ".join(
 
 
 def invoice_of(row: sqlite3.Row | None) -> Invoice | None:
+    return None if row is None else read_invoice(row)
+
+
+def read_invoice(row: sqlite3.Row) -> Invoice:
     """One row of `invoices`, all columns, as the frozen value."""
-    if row is None:
-        return None
     return Invoice(
         invoice_id=row["invoice_id"],
         mode=row["mode"],

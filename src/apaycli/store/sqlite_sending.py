@@ -10,7 +10,7 @@ from typing import Literal
 from apaycli.core.model import Invoice, Mode
 from apaycli.store.sqlite_checkout import stock_counts
 from apaycli.store.sqlite_errors import reading
-from apaycli.store.sqlite_rows import invoice_of, invoice_row, one_row
+from apaycli.store.sqlite_rows import invoice_of, invoice_row, one_row, read_invoice
 from apaycli.store.values import InvoiceRow, SendState
 
 
@@ -76,7 +76,7 @@ class SendingVerbs:
         rows = self.db.cursor()
         rows.row_factory = sqlite3.Row
         rows.execute("SELECT * FROM invoices WHERE campaign = ?", (campaign,))
-        return {row["chat_id"]: (known(invoice_of(row)), row["send_state"]) for row in rows}
+        return {row["chat_id"]: (read_invoice(row), row["send_state"]) for row in rows}
 
     def send_again(self, invoice_id: str, expires_at: int | None) -> None:
         self.db.execute(
@@ -131,7 +131,7 @@ class SendingReading:
         rows.execute(f"SELECT * FROM invoices {condition}", parameters)  # noqa: S608 - one of two literals
         return [
             InvoiceRow(
-                known(invoice_of(row)),
+                read_invoice(row),
                 send_state=row["send_state"],
                 message_id=row["message_id"],
                 link=row["link"],
@@ -147,9 +147,3 @@ class SendingReading:
     def moved_chat(self, chat_id: str) -> str:
         row = one_row(self.db, "SELECT migrate_to_chat_id FROM moved_chats WHERE chat_id = ?", (chat_id,))
         return str(row["migrate_to_chat_id"]) if row else chat_id
-
-
-def known(invoice: Invoice | None) -> Invoice:
-    if invoice is None:
-        raise sqlite3.IntegrityError("no row where one was expected")
-    return invoice

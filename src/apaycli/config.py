@@ -326,7 +326,7 @@ def _expanded(raw: Any, environ: Mapping[str, str]) -> Any:
 def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> list[str]:
     problems = [
         f"{path}: {name} and {name}_file are both given; keep one"
-        for name in ("bot.token", "provider.test_token", "provider.live_token", "apay.api_key")
+        for name in ("bot.token", "provider.test_token", "provider.live_token", "apay.api_key", "hooks.secret")
         if values.get(name) and values.get(f"{name}_file") and origins[name] == str(path)
     ]
     if values.get("terms.require_acceptance"):

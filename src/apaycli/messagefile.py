@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apaycli.core.messages import EVERY_LANGUAGE, Messages, Sentences, check_sentence
 from apaycli.errors import ConfigError
-from apaycli.files import FileProblem, parse_toml, read_text
+from apaycli.files import FileProblem, Real, parse_toml, read_text
 from apaycli.text import show
 
 LANGUAGES = ("bn", "hi", "ur", "ne", "sw", "pt", "es", "uz")
@@ -56,7 +56,9 @@ def read_own_file(path: Path) -> dict[str, dict[str, str]]:
         raise ConfigError("the messages file cannot be read", problems=(str(problem),)) from None
     problems = [f"{path}: {problem}" for problem in _problems(table)]
     if problems:
-        raise ConfigError("the messages file has mistakes", problems=tuple(problems), hint="apay messages preview")
+        raise ConfigError(
+            "the messages file has mistakes", problems=tuple(problems), hint="docs/conversation.md has the names"
+        )
     return {language: dict(sentences) for language, sentences in table.items()}
 
 
@@ -84,6 +86,6 @@ def _problems(table: Mapping[str, object]) -> Iterator[str]:
             yield f"{language} must be a table: [{language}]"
         else:
             for name, text in sentences.items():
-                wrong = check_sentence(name, text)
+                wrong = check_sentence(name, None if isinstance(text, Real) else text)
                 if wrong:
                     yield f"{language}.{show(name, 40)} {wrong}"

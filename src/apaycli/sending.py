@@ -127,7 +127,7 @@ def shown_link(link: Any) -> str | None:
     """`https://t.me/$...`: Telegram has also named a domain that its own apps do not open (python-telegram-bot
     issue 5296)."""
     if not isinstance(link, str) or "$" not in link:
-        return None
+        return link if isinstance(link, str) else None
     return "https://t.me/$" + link.rpartition("$")[2]
 
 

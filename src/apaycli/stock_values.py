@@ -137,10 +137,31 @@ def parse_provider_data(value: object) -> str | None:
     """A table, or JSON text, for the provider (Bot API `provider_data`)."""
     if value is None:
         return None
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
     try:
-        json.loads(parse_optional_text(value) or "")
-    except ValueError:
+        return checked_json(_json_of(value) if isinstance(value, dict) else parse_optional_text(value) or "")
+    except (Bad, RecursionError):
         raise Bad("must be a table, or JSON in quotes") from None
-    return str(value)
+
+
+def _json_of(value: object) -> str:
+    """A TOML value as JSON; a real keeps the digits that were written."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(key))}: {_json_of(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_json_of(each) for each in value) + "]"
+    if isinstance(value, Real):
+        return value.replace("_", "").removeprefix("+")
+    return json.dumps(value if isinstance(value, bool | int | str) else str(value), ensure_ascii=False)
+
+
+def checked_json(text: str) -> str:
+    """The text itself, if it is JSON as RFC 8259 has it. Raises Bad."""
+    try:
+        json.loads(text, parse_constant=_no_constant, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        raise Bad("is no JSON") from None
+    return text.strip()
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

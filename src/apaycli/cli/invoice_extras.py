@@ -94,22 +94,22 @@ def _shipping(text: str, number: int, currency: str) -> "ShippingOption":
     """`Post=60`, or `Post=60@IN,NP` for some countries."""
     from apaycli.core.model import LabeledPrice, ShippingOption
 
-    offer, _, countries = text.partition("@")
+    offer, at, countries = text.partition("@")
     title, amount = split_label(offer, "--shipping")
     price = LabeledPrice(title, amount_option(amount, currency, f"--shipping {title}"))
     codes = tuple(code.strip().upper() for code in countries.split(",") if code.strip())
+    if at and not codes:
+        raise UsageError(f"--shipping {title}: names no country behind @; without @ it is for all")
     return ShippingOption(f"option-{number}", title, (price,), codes)
 
 
 def _provider_data(file: Path) -> str:
-    import json
-
     from apaycli.files import FileProblem, read_text
+    from apaycli.stock_values import Bad, checked_json
 
     try:
-        text = read_text(file, bytes_max=_DATA_BYTES_MAX)
-        return json.dumps(json.loads(text), ensure_ascii=False)
+        return checked_json(read_text(file, bytes_max=_DATA_BYTES_MAX))
     except FileProblem as problem:
         raise UsageError(f"--provider-data: {problem}") from None
-    except ValueError:
+    except Bad:
         raise UsageError(f"--provider-data {file}: is no JSON") from None

@@ -120,10 +120,10 @@ def _state(row: "InvoiceRow", env: Env) -> str:
     invoice = row.invoice
     if invoice.cancelled_at is not None:
         return "cancelled"
-    if invoice.expires_at is not None and invoice.expires_at <= env.clock.now():
-        return "expired"
     if invoice.uses_max is not None and row.uses_paid >= invoice.uses_max:
         return "paid"
+    if invoice.expires_at is not None and invoice.expires_at <= env.clock.now():
+        return "expired"
     return "unknown" if row.send_state == "sending" else row.send_state
 
 

@@ -37,7 +37,7 @@ def links(
     if sku is not None and sku not in products:
         raise UsageError(f"there is no product {show(sku)!r} in {env.config.stock_file}{nearest(sku, products)}")
     folder = None if qr in (None, TERMINAL) else Path(qr or "")
-    if folder is not None and not folder.is_dir():
+    if folder is not None and (not qr or not folder.is_dir()):
         raise UsageError(f"--qr {folder}: is no folder; make it first")
     if qr is not None:
         check_qr_target(TERMINAL)

@@ -83,11 +83,17 @@ def preview(env: Env, language: Annotated[str, typer.Argument(help="Such as en, 
     if code not in loaded.languages:
         raise UsageError(f"there is no sentence in {show(language, 20)!r}{nearest(code, loaded.languages)}")
     samples = _SAMPLES | {"agree": loaded.say("agree_button", code)}
-    rows = [(name, _readable(loaded.say(name, code, **samples))) for name in ENGLISH]
+    said = {name: loaded.say(name, code, **samples) for name in ENGLISH}
     if env.output.as_json:
-        env.output.document(dict(rows))
+        env.output.document(said)
         return
-    env.output.table(("NAME", "SENTENCE"), rows)
+    for name, sentence in said.items():
+        shown = show(_readable(sentence), 5000)
+        if env.output.is_terminal(env.output.stdout):
+            env.output.out(env.output.paint(name, "bold", env.output.stdout))
+            env.output.paragraph(shown, "    ")
+        else:
+            env.output.out(f"{name}\t{shown}")
 
 
 def _readable(sentence: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import segno
 
 TERMINAL = "-"
-_SUFFIXES = (".png", ".svg", ".pdf", ".txt")
+_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def check_qr_target(target: str | None) -> None:
@@ -30,6 +30,8 @@ def check_qr_target(target: str | None) -> None:
         raise UsageError(f"--qr takes - for the terminal, or a file that ends in {', '.join(_SUFFIXES)}")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"--qr {path}: the folder is not there")
+    if path.is_dir():
+        raise UsageError(f"--qr {path}: is a folder")
 
 
 def draw_qr(link: str, target: str, terminal: TextIO) -> None:

@@ -126,8 +126,8 @@ def run(options: Options, env: Env) -> None:
     finally:
         store.close()
         api.close()
-    _draw(sent, options, env)
     _render(sent, len(invoices), env)
+    _draw(sent, options, env)
 
 
 def _show_requests(invoices: "list[Invoice]", provider_token: str, delivery: "Delivery", env: Env) -> None:
@@ -157,7 +157,8 @@ def delivery_of(options: Options) -> "Delivery":
 
     ids = {"--thread": options.thread, "--direct-topic": options.direct_topic, "--reply-to": options.reply_to}
     for name, value in ids.items():
-        if value is not None and not 0 < value < 2**31:
+        most = 2**52 if name == "--direct-topic" else 2**31  # a topic of direct messages bears its user's id
+        if value is not None and not 0 < value < most:
             raise UsageError(
                 f"{name} takes the id of a {'message' if name == '--reply-to' else 'topic'}: a positive number"
             )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 _Number = Annotated[int, typer.Argument(metavar="REQUEST", help="The request's number.", min=1, max=2**63 - 1)]
-_REPLY_CHARACTERS_MAX = 3_500  # with its heading within a message's 4096
+_INPUT_CHARACTERS_MAX = 1_000_000
 
 
 @app.callback()
@@ -53,7 +53,7 @@ def list_requests(
     finally:
         store.close()
     if env.output.as_json:
-        env.output.document([_document(request) for request in requests])
+        env.output.document([_head(request) for request in requests])
         return
     rows = [(r.request_id, render_instant(r.received_at), _who(r), r.text) for r in requests]
     env.output.table(("REQUEST", "RECEIVED", "BUYER", "TEXT"), rows)
@@ -107,14 +107,15 @@ def reply(
     """
     from apaycli.messagefile import load_messages
 
-    body = (env.stdin.read(_REPLY_CHARACTERS_MAX + 1) if text == "-" else text).strip()
-    if not 1 <= len(body) <= _REPLY_CHARACTERS_MAX:
-        raise UsageError(f"an answer has 1 to {_REPLY_CHARACTERS_MAX} characters, this has {len(body)}")
+    body = (env.stdin.read(_INPUT_CHARACTERS_MAX) if text == "-" else text).strip()
     messages = load_messages(env.config.values.get("messages.file"), env.config.decline_wordings)
     api, store = env.open_api(), env.open_store()
     try:
         found = _find(store, request)
+        if close and found.closed_at is not None:
+            raise UsageError(f"request {found.request_id} was closed before; leave out --close")
         heading = messages.say("support_reply", found.language_code, number=found.request_id)
+        _check_answer(body, f"{heading}\n\n{body}")
         with store.transaction() as tx:
             reply_id = tx.record_support_reply(found.request_id, body, env.clock.now())
         _send(env, store, api, found, reply_id, f"{heading}\n\n{body}")
@@ -124,6 +125,19 @@ def reply(
         store.close()
         api.close()
     env.output.say(f"apay: request {request}: the answer is with the buyer" + (", and it is closed" if close else ""))
+
+
+def _check_answer(body: str, message: str) -> None:
+    from apaycli.core.conversation import MESSAGE_UNITS_MAX
+    from apaycli.core.wording import utf16_units
+
+    units = utf16_units(message)
+    if not body:
+        raise UsageError("the answer is empty")
+    if any("\ud800" <= character <= "\udfff" for character in body):
+        raise UsageError("the answer has bytes in it that are no UTF-8 text")
+    if units > MESSAGE_UNITS_MAX:
+        raise UsageError(f"with its heading the answer has {units} characters, at most {MESSAGE_UNITS_MAX} are allowed")
 
 
 def _send(env: Env, store: "Store", api: Any, found: "SupportRequest", reply_id: int, text: str) -> None:
@@ -180,7 +194,7 @@ def _who(request: "SupportRequest") -> str:
     return f"{name} (@{request.buyer_username})" if request.buyer_username else f"{name} ({request.buyer_id})"
 
 
-def _document(request: "SupportRequest") -> dict[str, Any]:
+def _head(request: "SupportRequest") -> dict[str, Any]:
     from apaycli.clock import render_instant
 
     return {
@@ -191,6 +205,13 @@ def _document(request: "SupportRequest") -> dict[str, Any]:
         "text": request.text,
         "received_at": render_instant(request.received_at),
         "closed_at": None if request.closed_at is None else render_instant(request.closed_at),
+    }
+
+
+def _document(request: "SupportRequest") -> dict[str, Any]:
+    from apaycli.clock import render_instant
+
+    return _head(request) | {
         "replies": [
             {
                 "text": reply.text,

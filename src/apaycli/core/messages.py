@@ -81,6 +81,7 @@ _BRACE = re.compile(r"[{}]")
 _RIGHT_TO_LEFT = frozenset(("ar", "fa", "he", "ps", "sd", "ug", "ur", "yi"))
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _SENTENCE_UNITS_MAX = 1000
+_COMMAND_UNITS_MAX = 256  # Bot API, BotCommand `description`
 
 Sentences = Mapping[str, Mapping[str, str]]  # by language, then by name
 EVERY_LANGUAGE = "*"  # the merchant's own words for all who have none in their language
@@ -135,14 +136,19 @@ def placeholders(text: str) -> set[str]:
     return set(_PLACEHOLDER.findall(text))
 
 
+def _units_max(name: str) -> int:
+    return _COMMAND_UNITS_MAX if name.startswith("command_") else _SENTENCE_UNITS_MAX
+
+
 def check_sentence(name: str, text: object) -> str | None:
     """What is wrong with a sentence of a file, as the end of a sentence that began with its place; None is good."""
     if name not in ENGLISH:
         return f"is not the name of a sentence{nearest(name, ENGLISH)}"
     if not isinstance(text, str) or not text.strip():
         return "must be a text in quotes, and not empty"
-    if len(text) > _SENTENCE_UNITS_MAX:
-        return f"has {len(text)} characters, at most {_SENTENCE_UNITS_MAX} are allowed"
+    units, most = len(text.encode("utf-16-le", "surrogatepass")) // 2, _units_max(name)
+    if units > most:
+        return f"has {units} characters, at most {most} are allowed"
     allowed = placeholders(ENGLISH[name])
     known = ", ".join(f"{{{each}}}" for each in sorted(allowed)) or "none"
     if unknown := sorted(placeholders(text) - allowed):

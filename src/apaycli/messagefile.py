@@ -32,9 +32,15 @@ def load_messages(own_file: Path | None, decline_wordings: Mapping[str, str]) ->
     """Everything that may be said. `decline_wordings` is `[declines]` of the config: `sold_out`, or `bn.sold_out`.
     Raises ConfigError with every problem of the merchant's file."""
     own: dict[str, dict[str, str]] = {}
+    problems = []
     for key, text in decline_wordings.items():
         language, dot, reason = key.partition(".")
-        own.setdefault(language if dot else EVERY_LANGUAGE, {})[f"declined_{reason if dot else key}"] = text
+        name = f"declined_{reason if dot else key}"
+        own.setdefault(language if dot else EVERY_LANGUAGE, {})[name] = text
+        if wrong := check_sentence(name, text):
+            problems.append(f"declines.{key} {wrong}")
+    if problems:
+        raise ConfigError("[declines] of the config has mistakes", problems=tuple(problems))
     for language, sentences in (read_own_file(own_file) if own_file else {}).items():
         own.setdefault(language, {}).update(sentences)
     return Messages(own, _translated())

@@ -305,6 +305,26 @@ class Day:
 
         self._write(talk)
 
+    def _keep_books(self) -> None:
+        """What the merchant and A-Pay say of a receipt, where there is one."""
+        now = self.clock.now()
+
+        def keep(tx: Any) -> None:
+            row = tx.db.execute("SELECT max(receipt_id) FROM receipts").fetchone()
+            if row[0] is None or tx.db.execute("SELECT 1 FROM refunds WHERE receipt_id = ?", row).fetchone():
+                return
+            tx.db.execute("INSERT INTO refunds VALUES (?, 'TX-1', ?)", (*row, now))
+            tx.db.execute("INSERT INTO disputes (receipt_id, reason, opened_at) VALUES (?, 'late', ?)", (*row, now))
+            tx.db.execute(
+                "INSERT INTO dispute_notes (dispute_id, text, written_at) SELECT max(dispute_id), 'x', ? FROM disputes",
+                (now,),
+            )
+            tx.db.execute(
+                "INSERT INTO reconciliations (receipt_id, state, checked_at) VALUES (?, 'pending', ?)", (*row, now)
+            )
+
+        self._write(keep)
+
     _MOVES = {  # noqa: RUF012
         _take_batch: 24,
         _send_invoice: 1,
@@ -313,6 +333,7 @@ class Day:
         _expire: 3,
         _live: 2,
         _talk: 2,
+        _keep_books: 4,
         _read_or_stop: 3,
         _reopen: 2,
     }

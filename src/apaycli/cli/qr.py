@@ -3,6 +3,7 @@
 Knows the library and its formats; never what a link leads to. Imported only where a picture is asked for.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -32,6 +33,8 @@ def check_qr_target(target: str | None) -> None:
         raise UsageError(f"--qr {path}: the folder is not there")
     if path.is_dir():
         raise UsageError(f"--qr {path}: is a folder")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise UsageError(f"--qr {path}: cannot be written")
 
 
 def draw_qr(link: str, target: str, terminal: TextIO) -> None:

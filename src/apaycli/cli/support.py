@@ -125,6 +125,7 @@ def reply(
         store.close()
         api.close()
     env.output.say(f"apay: request {request}: the answer is with the buyer" + (", and it is closed" if close else ""))
+    _show_document(env, request)
 
 
 def _check_answer(body: str, message: str) -> None:
@@ -174,6 +175,17 @@ def close(env: Env, request: _Number) -> None:
     finally:
         store.close()
     env.output.say(f"apay: request {request} is closed")
+    _show_document(env, request)
+
+
+def _show_document(env: Env, request_id: int) -> None:
+    """With --json every command has a document, also those that do something."""
+    if env.output.as_json:
+        store = env.open_store(read_only=True)
+        try:
+            env.output.document(_document(_find(store, request_id)))
+        finally:
+            store.close()
 
 
 def _close(env: Env, store: "Store", found: "SupportRequest") -> None:

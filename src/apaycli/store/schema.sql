@@ -185,6 +185,46 @@ CREATE TABLE hooks (
 ) STRICT;
 CREATE INDEX hooks_due ON hooks (due_at) WHERE state = 'pending';
 
+-- Money that went back, by A-Pay's dashboard or by hand: the merchant's word and the transfer's own reference.
+CREATE TABLE refunds (
+    receipt_id INTEGER PRIMARY KEY REFERENCES receipts,
+    reference TEXT NOT NULL CHECK (reference <> ''),
+    done_at INTEGER NOT NULL
+) STRICT;
+
+-- A buyer or a bank disputes a payment. Open until the merchant says how it ended.
+CREATE TABLE disputes (
+    dispute_id INTEGER PRIMARY KEY,
+    receipt_id INTEGER NOT NULL REFERENCES receipts,
+    reason TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    outcome TEXT CHECK (outcome IN ('won', 'lost', 'withdrawn')),
+    closed_at INTEGER,
+    CHECK ((outcome IS NULL) = (closed_at IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX disputes_open ON disputes (receipt_id) WHERE closed_at IS NULL;
+
+CREATE TABLE dispute_notes (
+    note_id INTEGER PRIMARY KEY,
+    dispute_id INTEGER NOT NULL REFERENCES disputes,
+    text TEXT NOT NULL,
+    written_at INTEGER NOT NULL
+) STRICT;
+
+-- What A-Pay last said about a receipt. found_by: which of A-Pay's keys led to it.
+CREATE TABLE reconciliations (
+    receipt_id INTEGER PRIMARY KEY REFERENCES receipts,
+    state TEXT NOT NULL CHECK (state IN ('confirmed', 'pending', 'differs', 'rejected', 'unknown')),
+    found_by TEXT CHECK (found_by IN ('order_id', 'custom_transaction_id', 'report')),
+    apay_order_id TEXT,
+    currency TEXT,
+    amount INTEGER,                             -- what A-Pay booked
+    fee_amount INTEGER,                         -- only from a report
+    detail TEXT,                                -- what differs, in words
+    checked_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX reconciliations_state ON reconciliations (state, checked_at);
+
 -- Updates that could not be read or recorded, kept as they came. open -> replayed or discarded, once.
 CREATE TABLE dead_letters (
     dead_letter_id INTEGER PRIMARY KEY,

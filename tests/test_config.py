@@ -267,7 +267,6 @@ def test_a_mistake_does_not_hide_the_warnings(tmp_path: Path) -> None:
         ("[stok]\nfile = 5", "[stok] is not known (did you mean 'stock'?)"),
         ('[bot]\ntokn_file = "x"', "bot.tokn_file is not known (did you mean 'bot.token_file'?)"),
         ("[bot]\nzzzz = 1", "bot.zzzz is not known"),
-        ('[backup]\nevery = "6h"', "backup.every is not used by this version of apay"),
     ],
 )
 def test_a_key_without_effect_gives_a_warning(tmp_path: Path, text: str, warning: str) -> None:

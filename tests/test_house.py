@@ -15,7 +15,7 @@ LAYERS = {
     "errors": 0, "money": 0, "clock": 0, "text": 0, "files": 0, "crashpoints": 0, "pace": 0, "__init__": 0,
     "core": 1,
     "config": 2, "stockfile": 2, "messagefile": 2, "botapi": 2, "apayapi": 2, "hookpost": 2, "store": 2, "sandbox": 2,
-    "merchant": 3, "sending": 3, "campaign": 3, "listen": 3, "checks": 3, "books": 3,
+    "merchant": 3, "backups": 3, "sending": 3, "campaign": 3, "listen": 3, "checks": 3, "books": 3,
     "cli": 4,
     "__main__": 5,
 }  # fmt: skip
@@ -44,7 +44,7 @@ NEVER = {
 ONLY_IN = {
     "time": {"clock.py", "sending.py", "cli/demo.py", "botapi/http_httpx.py"},
     "secrets": {"cli/env.py"},
-    "subprocess": {"cli/demo.py"},
+    "subprocess": {"cli/demo.py", "backups.py"},
     "httpx": {"botapi/http_httpx.py"},
 }
 NO_FLOAT_IN = {"core", "money", "stockfile", "books", "store"}

@@ -18,10 +18,12 @@ from apaycli.config_values import (
     parse_api_url,
     parse_chat,
     parse_command,
+    parse_count_between,
     parse_duration_between,
     parse_flag,
     parse_hook_url,
     parse_path,
+    parse_program,
     parse_store_url,
     parse_text,
     render_duration,
@@ -72,6 +74,12 @@ KEYS: tuple[Key, ...] = (
     Key("support.forward_to", parse_chat),
     Key("messages.file", parse_path),
     Key("notify.chat", parse_chat),
+    Key("backup.dir", parse_path),
+    Key("backup.every", parse_duration_between(600, 604_800), "6h"),
+    Key("backup.keep", parse_count_between(1, 10_000), 28),
+    Key("backup.encrypt", parse_program),
+    Key("backup.decrypt", parse_program),
+    Key("backup.after", parse_program),
     Key("apay.base_url", parse_api_url),
     Key("apay.api_key", parse_text, environment="APAY_API_KEY", secret=True),
     Key("apay.api_key_file", parse_path),
@@ -81,9 +89,6 @@ KEYS: tuple[Key, ...] = (
     Key("hooks.secret", parse_text, environment="APAY_HOOK_SECRET", secret=True),
     Key("hooks.secret_file", parse_path),
 )
-
-# Keys of product.md that a later version uses: known, so that nobody calls them a mistake; not silently dropped.
-LATER_KEYS = frozenset("backup.dir backup.every backup.keep".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +250,7 @@ def _flatten(
     table: dict[str, Any], path: Path, problems: list[str]
 ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     """Tables to dotted names; `[declines]` apart. Unknown keys become warnings with the nearest known one."""
-    known = {key.name for key in KEYS} | LATER_KEYS
+    known = {key.name for key in KEYS}
     sections = {name.partition(".")[0] for name in known} | {"declines"}
     written: dict[str, Any] = {}
     warnings: list[str] = []
@@ -264,9 +269,6 @@ def _flatten(
     if len(unknown) > _UNKNOWN_TOLD_MAX:
         warnings.append(f"{path}: {len(unknown) - _UNKNOWN_TOLD_MAX} more keys are not known")
     for name in unknown:
-        del written[name]
-    for name in [name for name in written if name in LATER_KEYS]:
-        warnings.append(f"{path}: {name} is not used by this version of apay")
         del written[name]
     return written, wordings, warnings
 
@@ -344,4 +346,5 @@ def shown_value(config: Config, key: Key) -> str | None:
         return last_four(str(value))
     if isinstance(value, bool):
         return str(value).lower()
-    return render_duration(value) if isinstance(value, int) else str(value)
+    is_duration = isinstance(value, int) and isinstance(key.default, str)  # a default of "6h"
+    return render_duration(value) if is_duration else str(value)

@@ -73,6 +73,17 @@ def parse_duration_between(least: int, most: int) -> Callable[[Any, Path], int]:
     return parse
 
 
+def parse_count_between(least: int, most: int) -> Callable[[Any, Path], int]:
+    """A whole number."""
+
+    def parse(value: Any, _folder: Path) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise BadValue(f"must be a whole number, {least} to {most}")
+        return value
+
+    return parse
+
+
 def render_duration(seconds: int) -> str:
     """Seconds to the shortest exact form: 1800 to `30m`."""
     unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
@@ -114,6 +125,18 @@ def parse_command(value: Any, folder: Path) -> tuple[str, ...]:
     if not os.access(program, os.X_OK):
         raise BadValue(f"names {program}, which cannot be run; run: chmod +x '{program}'")
     return (str(program), *value[1:])
+
+
+def parse_program(value: Any, folder: Path) -> tuple[str, ...]:
+    """A command whose program may also be a bare name, such as `age`: it is looked for as a shell would."""
+    if isinstance(value, list) and value and isinstance(value[0], str) and not set(value[0]) & {"/", os.sep}:
+        import shutil
+
+        found = shutil.which(value[0])
+        if found is None:
+            raise BadValue(f"names {value[0]!r}, which is not installed (or not in PATH)")
+        value = [found, *value[1:]]
+    return parse_command(value, folder)
 
 
 def _is_file(path: Path) -> bool:

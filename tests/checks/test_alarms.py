@@ -23,6 +23,12 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),
     ("support", {"counts": replace(COUNTS, support_requests=2, support_oldest_at=NOW - 24 * HOUR)}, "2 open"),
+    (
+        "backup",
+        {"backup_every": HOUR, "backup_made_at": NOW - 2 * HOUR - 1},
+        "the newest backup is of 2026-01-01T07:59:59Z",
+    ),
+    ("backup", {"backup_every": HOUR // 4}, "there is no backup"),
     ("stock", {"stock_problems": ("line 3: no",)}, "line 3: no"),
     ("disk", {"free_bytes": 99 * 2**20}, "99 MiB are free"),
 ]

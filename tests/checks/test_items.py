@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apaycli.checks.items import ATTESTABLE, ATTESTED_DAYS_MAX, CHECKS
-from apaycli.checks.model import Finding, LedgerFacts, LiveFacts, TelegramFacts, Webhook
+from apaycli.checks.model import BackupFacts, Finding, LedgerFacts, LiveFacts, TelegramFacts, Webhook
 from apaycli.core.messages import ENGLISH
 from apaycli.store.values import LedgerCounts, ListenerRun
 
@@ -94,6 +94,8 @@ def unstated(name: str) -> LiveFacts:
     return with_ledger(attestations=stated)
 
 
+HOUR = 3_600_000
+BACKUP = BackupFacts(HOUR, NOW - HOUR, "apay-1.db.gz", 7, NOW - HOUR)
 NO_TOKEN = replace(GOOD, bot_token_error="there is no bot token", telegram=None)
 UNREACHED = with_telegram(error="Telegram cannot be reached")
 OFFLINE = replace(GOOD, telegram=None)
@@ -118,7 +120,12 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
     ],
     "telegram-cannot-help": [(replace(GOOD, support_reply=SUPPORT), "fail", "does not say that Telegram cannot help")],
     "stable-server": [(unstated("stable-server"), "manual", "--attest stable-server")],
-    "backups": [(unstated("backups"), "manual", "--attest backups")],
+    "backups": [
+        (unstated("backups"), "manual", "--attest backups"),
+        (replace(GOOD, backup=BackupFacts(HOUR)), "fail", "there is no backup yet"),
+        (replace(GOOD, backup=replace(BACKUP, error="it is torn")), "fail", "cannot be trusted: it is torn"),
+        (replace(GOOD, backup=replace(BACKUP, made_at=NOW - 2 * HOUR - 1)), "fail", "7 receipt(s), 2 h old"),
+    ],
     "physical-goods": [(unstated("physical-goods"), "manual", "--attest physical-goods")],
     "bot": [
         (with_telegram(bot_id=124), "fail", "Telegram says bot 124, the token says 123"),
@@ -299,6 +306,12 @@ UNSEEN = LiveFacts(
     terms_reply="",
     support_reply="",
 )
+
+
+def test_a_backup_that_was_opened_and_counted_is_evidence() -> None:
+    finding = dict(CHECKS)["backups"](replace(UNSEEN, backup=BACKUP))
+    assert (finding.outcome, finding.seen_at) == ("pass", NOW - HOUR)
+    assert "apay-1.db.gz was opened and counted: 7 receipt(s), 1 h old" in finding.seen
 
 
 def test_a_gate_that_is_shut_is_the_confirmation() -> None:

@@ -141,6 +141,12 @@ TALK: list[tuple[events.Event, str]] = [
         "apay: the stock file has mistakes; the last good one stays in force\n  first\n  second\n",
     ),
     (events.Replied(AT, "sendMessage", "it failed"), "apay: sendMessage failed: it failed\n"),
+    (events.BackedUp(AT, "b/apay.db.gz", 7, None), ""),
+    (
+        events.BackedUp(AT, "b/apay.db.gz", 7, "it ended with 1"),
+        "apay: warning: the backup b/apay.db.gz is made, but [backup] after failed: it ended with 1\n",
+    ),
+    (events.BackupFailed(AT, "no room"), "apay: warning: no backup could be made: no room\n"),
     (
         events.RepliesDropped(AT, 900),
         "apay: warning: 900 command(s) got no reply: too many at once; payments are not affected\n",

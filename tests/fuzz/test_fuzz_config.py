@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from toml_pieces import BLOCKS, LARGE, LINE_ENDS, VALUES, files, lines, put
 
 from apaycli import text
-from apaycli.config import KEYS, LATER_KEYS, Config, load_config, parse_mode, shown_value
+from apaycli.config import KEYS, Config, load_config, parse_mode, shown_value
 from apaycli.core.model import DeclineReason
 from apaycli.errors import ConfigError, TokenError
 
 fixed = settings(derandomize=True, database=None, deadline=None)
 SAMPLE = Path(__file__).parents[2] / "sample-config.toml"
 SAMPLE_LINES = re.findall(r"^# ([a-z_.]+ = .*)$", SAMPLE.read_text("utf-8"), re.MULTILINE)
-NAMES = [*(key.name for key in KEYS), *sorted(LATER_KEYS), "declines.sold_out", "declines.bn.sold_out", "stock.fil"]
+NAMES = [*(key.name for key in KEYS), "declines.sold_out", "declines.bn.sold_out", "stock.fil"]
 SECTIONS = sorted({name.partition(".")[0] for name in NAMES} | {"declines.bn", "strange"})
 LAST_NAMES = sorted({name.rpartition(".")[2] for name in NAMES} | set(DeclineReason) | {"bn", "x y", '"\\u001b"', "''"})
 VARIABLES = sorted({key.environment for key in KEYS if key.environment} | {"APAY_LIVE", "HOME"})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apaycli.botapi.client import BotApi
-from apaycli.checks.model import LedgerFacts, LiveFacts, TelegramFacts, Webhook
+from apaycli.checks.model import BackupFacts, LedgerFacts, LiveFacts, TelegramFacts, Webhook
 from apaycli.clock import Clock
 from apaycli.config import Config
 from apaycli.core.conversation import SendText, reply_to_command
@@ -26,7 +26,14 @@ from apaycli.store.sqlite import sqlite_version
 from apaycli.text import redact, show
 
 
-def gather_facts(config: Config, mode: Mode, api: BotApi | None, store: Store | ApayError, clock: Clock) -> LiveFacts:
+def gather_facts(
+    config: Config,
+    mode: Mode,
+    api: BotApi | None,
+    store: Store | ApayError,
+    clock: Clock,
+    backup: BackupFacts | None = None,
+) -> LiveFacts:
     """Read everything once. `api` is None with --offline; `store` is the error where it could not be opened."""
     stock, stock_problems = _stock(config)
     bot_id, bot_token_error = _bot_id(config)
@@ -54,6 +61,7 @@ def gather_facts(config: Config, mode: Mode, api: BotApi | None, store: Store | 
         support_text=support_text,
         terms_reply=_reply("terms", shop),
         support_reply=_reply("support", shop),
+        backup=backup,
     )
 
 

@@ -101,8 +101,19 @@ def check_stable_server(facts: LiveFacts) -> Finding:
 
 
 def check_backups(facts: LiveFacts) -> Finding:
-    statement = "the ledger is backed up elsewhere (apay makes no backups yet; sqlite3's .backup does)"
-    return _attested(facts, "backups", statement)
+    backup = facts.backup
+    if backup is None:
+        statement = "the ledger is backed up, in another way than [backup] dir"
+        return _attested(facts, "backups", statement)
+    if backup.made_at is None:
+        return Finding("fail", "there is no backup yet", "apay backup; apay listen makes them by itself")
+    if backup.error is not None:
+        return Finding("fail", f"{backup.name} cannot be trusted: {backup.error}", "apay backup", backup.made_at)
+    age = facts.now - backup.made_at
+    seen = f"{backup.name} was opened and counted: {backup.receipts} receipt(s), {age // 3_600_000} h old"
+    if age > 2 * backup.every_milliseconds:
+        return Finding("fail", seen, "apay backup; is apay listen running?", backup.made_at)
+    return Finding("pass", seen, "", backup.made_at)
 
 
 def check_goods(facts: LiveFacts) -> Finding:

@@ -51,6 +51,18 @@ class LedgerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupFacts:
+    """The newest backup, opened and counted a moment ago; `made_at` is None where there is none."""
+
+    every_milliseconds: int
+    made_at: int | None = None
+    name: str = ""
+    receipts: int = 0
+    newest_receipt_at: int | None = None
+    error: str | None = None  # why it cannot be trusted
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFacts:
     """Everything the checks look at, read once. `telegram` is None with --offline."""
 
@@ -73,6 +85,7 @@ class LiveFacts:
     support_text: str | None
     terms_reply: str  # what the listener's own code answers to /terms and /support
     support_reply: str
+    backup: BackupFacts | None = None  # None: no backups are configured
 
 
 @dataclass(frozen=True, slots=True)

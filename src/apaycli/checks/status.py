@@ -29,6 +29,8 @@ class Status:
     free_bytes: int | None
     stock_problems: tuple[str, ...]
     gap_milliseconds_max: int
+    backup_every: int | None = None  # milliseconds; None: no backups are configured
+    backup_made_at: int | None = None
 
     @property
     def listening(self) -> bool:
@@ -109,6 +111,17 @@ def _support(status: Status) -> Alarm | None:
     return Alarm("support", sentence, "apay support list")
 
 
+def _backup(status: Status) -> Alarm | None:
+    every, made_at = status.backup_every, status.backup_made_at
+    if every is None or status.run is None:
+        return None
+    since = made_at if made_at is not None else status.run.started_at
+    if status.now - since <= 2 * every:
+        return None
+    newest = "there is no backup" if made_at is None else f"the newest backup is of {render_instant(made_at)}"
+    return Alarm("backup", newest, "apay backup says what is wrong")
+
+
 def _stock(status: Status) -> Alarm | None:
     if not status.stock_problems:
         return None
@@ -130,6 +143,7 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _conflicts,
     _hooks,
     _support,
+    _backup,
     _stock,
     _disk,
 )

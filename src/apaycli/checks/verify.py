@@ -92,13 +92,26 @@ def _collect(problems: Callable[[], Iterator[Problem]], verdict: Verdict) -> Non
 
 
 def _receipt_problems(store: Store, verdict: Verdict) -> Iterator[Problem]:
+    purged_before = _purged_before(store)
     for row in store.evidenced_receipts():
         _count(row.receipt, verdict)
         if row.row_digest != row.row_digest_counted:
             yield Problem("receipt-digest", f"{_name(row)}: changed after it was recorded")
-        wrong = _evidence_problem(row)
+        wrong = "" if _is_purged(row, purged_before) else _evidence_problem(row)
         if wrong:
             yield Problem("receipt-evidence", f"{_name(row)}: {wrong}")
+
+
+def _purged_before(store: Store) -> int:
+    """Up to when the owner has removed personal data, and the received bytes with it."""
+    text = store.remembered("purged_before") or "0"
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _is_purged(row: EvidencedReceipt, purged_before: int) -> bool:
+    """The digest over the row still speaks for it."""
+    paid_at = row.receipt.paid_at
+    return row.raw == b"" and isinstance(paid_at, int) and paid_at < purged_before
 
 
 def _count(receipt: ReceiptRow, verdict: Verdict) -> None:
@@ -185,9 +198,10 @@ def _differences(stored: tuple[str | int | None, ...], received: tuple[str | int
 
 
 def _kept_problems(store: Store, verdict: Verdict) -> Iterator[Problem]:
+    purged = _purged_before(store) > 0
     for kept in store.kept_bytes():
         verdict.kept += 1
-        wrong = _kept_problem(kept)
+        wrong = "" if purged and kept.raw == b"" else _kept_problem(kept)
         if wrong:
             yield Problem("kept-bytes", f"{kept.kind} {kept.name}: {wrong}")
 

@@ -26,7 +26,7 @@ from apaycli.text import redact, show
 # Each command lives in the module of its name, as a function of that name or as a typer app with subcommands.
 COMMANDS = (
     *("send-invoice", "invoices", "links", "listen", "support", "check-live", "export", "stock", "hooks", "status"),
-    *("verify", "deadletters", "messages", "commands", "config", "sandbox", "demo"),
+    *("backup", "restore", "purge", "verify", "deadletters", "messages", "commands", "config", "sandbox", "demo"),
 )
 
 _HELP = """Sell in Telegram through A-Pay: send invoices, answer in time, keep the books.

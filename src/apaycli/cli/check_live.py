@@ -14,7 +14,7 @@ from apaycli.cli.options import command
 from apaycli.errors import ApayError, LedgerError, NotGood, TokenError, UsageError
 
 if TYPE_CHECKING:
-    from apaycli.checks.model import Finding, LiveFacts
+    from apaycli.checks.model import BackupFacts, Finding, LiveFacts
     from apaycli.cli.output import Style
 
 
@@ -92,12 +92,32 @@ def _gather(options: Options, env: Env) -> "LiveFacts":
     except TokenError:
         api = None
     try:
-        return gather_facts(env.config, env.mode, api, store, env.clock)
+        backup = _newest_backup(env) if not options.only or "backups" in options.only else None
+        return gather_facts(env.config, env.mode, api, store, env.clock, backup)
     finally:
         if api is not None:
             api.close()
         if not isinstance(store, ApayError):
             store.close()
+
+
+def _newest_backup(env: Env) -> "BackupFacts | None":
+    """The newest backup, opened and counted: a name in a folder proves nothing."""
+    from apaycli.backups import inspect_backup, kept_backups, made_at
+    from apaycli.checks.model import BackupFacts
+
+    folder = env.config.values.get("backup.dir")
+    if folder is None:
+        return None
+    every = env.config.values["backup.every"] * 1000
+    newest = next(iter(kept_backups(folder)), None)
+    if newest is None:
+        return BackupFacts(every)
+    found = inspect_backup(newest, env.config.values.get("backup.decrypt"))
+    if isinstance(found, ApayError):
+        return BackupFacts(every, made_at(newest), newest.name, error=found.message)
+    problem = found.problems[0] if found.problems else None
+    return BackupFacts(every, made_at(newest), newest.name, found.receipts, found.newest_recorded_at, problem)
 
 
 def _render(findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:

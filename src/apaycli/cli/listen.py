@@ -101,6 +101,7 @@ def _hook_runs(env: Env) -> "dict[HookKind, Run]":
 async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", screen: "Screen") -> None:
     from apaycli.botapi.client import AsyncBotApi
     from apaycli.botapi.http_aiohttp import AiohttpHttp
+    from apaycli.cli.backup_task import backup_task
     from apaycli.cli.listen_output import Renderer
     from apaycli.cli.status_line import StatusLine
     from apaycli.cli.stopping import stopped_by_signals
@@ -121,6 +122,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         take_over=options.take_over,
         read_stock=_stock_reader(env),
         runs=_hook_runs(env),
+        back_up=backup_task(env),
         free_bytes=lambda: free_bytes(config.store_path.parent),
         midnight=_midnight if status.watched else None,
     )

@@ -86,6 +86,12 @@ class Renderer:
                 self._output.warn(f"the clock was set {abs(seconds)} s {'forward' if seconds > 0 else 'back'}")
             case events.DiskLow(_, free_bytes):
                 self._output.warn(f"{free_bytes // 2**20} MiB are free where the ledger lies; make room")
+            case events.BackedUp(_, path, receipts, None):
+                self._output.detail(f"apay: backup {path}, {receipts} receipt(s)")
+            case events.BackedUp(_, path, _, failure):
+                self._output.warn(f"the backup {path} is made, but [backup] after failed: {failure}")
+            case events.BackupFailed(_, message):
+                self._output.warn(f"no backup could be made: {message}")
             case events.NoticesRefused(_, waiting, message):
                 self._output.warn(f"{waiting} message(s) to you wait: {message}")
             case events.RepliesDropped(_, count):
@@ -202,6 +208,8 @@ _EVENT_NAMES = {
     events.Backlog: "backlog",
     events.ClockJumped: "clock_jumped",
     events.DiskLow: "disk_low",
+    events.BackedUp: "backed_up",
+    events.BackupFailed: "backup_failed",
     events.NoticesRefused: "notices_refused",
     events.Stopped: "stopped",
 }

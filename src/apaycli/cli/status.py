@@ -90,9 +90,23 @@ def _gather(options: Options, env: Env) -> "Status":
             free_bytes=free_bytes(env.config.store_path.parent),
             stock_problems=_stock_problems(env),
             gap_milliseconds_max=options.gap_seconds_max * 1000,
+            **_backups(env),
         )
     finally:
         store.close()
+
+
+def _backups(env: Env) -> dict[str, Any]:
+    from apaycli.backups import kept_backups, made_at
+
+    folder = env.config.values.get("backup.dir")
+    if folder is None:
+        return {}
+    newest = next(iter(kept_backups(folder)), None)
+    return {
+        "backup_every": env.config.values["backup.every"] * 1000,
+        "backup_made_at": None if newest is None else made_at(newest),
+    }
 
 
 def _stock_problems(env: Env) -> tuple[str, ...]:

@@ -208,6 +208,24 @@ class DiskLow:
 
 
 @dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup was made, opened again and counted; `after_failure`: the program that copies it elsewhere failed."""
+
+    at: int
+    path: str
+    receipts: int
+    after_failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFailed:
+    """No backup could be made. It is tried again."""
+
+    at: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticesRefused:
     """Telegram does not take the messages to the merchant's own chat. They are kept for a day."""
 
@@ -244,6 +262,8 @@ Event = (
     | Backlog
     | ClockJumped
     | DiskLow
+    | BackedUp
+    | BackupFailed
     | NoticesRefused
     | Stopped
 )

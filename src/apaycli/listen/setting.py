@@ -3,7 +3,7 @@
 Knows names and defaults; never where they came from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from apaycli.core.hooks import HookKind
@@ -22,8 +22,19 @@ class Setting:
     take_over: bool = False
     read_stock: Callable[[], "StockNews | None"] = lambda: None
     runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
+    back_up: "Callable[[], Awaitable[BackupNews | None]] | None" = None  # asked each minute; None: not due
     free_bytes: Callable[[], int | None] = lambda: None  # room left where the ledger lies
     midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
+
+
+@dataclass(frozen=True, slots=True)
+class BackupNews:
+    """A backup that was made, or (`failure`) could not be. `after_failure`: it is made, and not copied elsewhere."""
+
+    path: str | None
+    receipts: int
+    failure: str | None = None
+    after_failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _HEARTBEAT_SECONDS = 10.0
 _FILES_SECONDS = 2.0
 _CLOCK_SECONDS = 5.0
 _DISK_SECONDS = 60.0
+_BACKUP_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
 _JUMP_SECONDS = 60
 _STANDING_SECONDS = 2.0
@@ -92,6 +93,8 @@ class Upkeep:
         ]
         if self._setting.midnight is not None:
             work.append(self._every(_STANDING_SECONDS, lambda: self._tell_standing(processor.shop.mode)))
+        if self._setting.back_up is not None:
+            work.append(self._every(_BACKUP_SECONDS, self._back_up))
         if self._setting.runs:
             work.append(self._every(_HOOK_SECONDS, self._outbox.start_due))
         self._running = [self._start_guarded(one) for one in work]
@@ -226,6 +229,15 @@ class Upkeep:
         free = self._setting.free_bytes()
         if free is not None and free < FREE_BYTES_MIN:
             self._emit(events.DiskLow(self._clock.now(), free))
+
+    async def _back_up(self) -> None:
+        news = await self._setting.back_up() if self._setting.back_up else None
+        if news is None:
+            return
+        if news.path is None:
+            self._emit(events.BackupFailed(self._clock.now(), news.failure or "it is not known why"))
+            return
+        self._emit(events.BackedUp(self._clock.now(), news.path, news.receipts, news.after_failure))
 
     async def _or_end(self, work: Awaitable[None]) -> None:
         try:

@@ -22,6 +22,8 @@ from apaycli.core.model import (
     ReceiptRow,
     Reservation,
 )
+from apaycli.store.protocol_talk import LookingUp, TalkVerbs
+from apaycli.store.sqlite_purge import PurgeCounts
 from apaycli.store.values import (
     AnswerOutcome,
     AnswerResult,
@@ -31,7 +33,6 @@ from apaycli.store.values import (
     EvidencedReceipt,
     Gap,
     HookRow,
-    InvoiceRow,
     KeptBytes,
     LedgerCounts,
     ListenerRun,
@@ -39,20 +40,18 @@ from apaycli.store.values import (
     OpenAnswer,
     Problem,
     Repeat,
-    SendState,
-    SupportRequest,
 )
 
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind, HookState
-    from apaycli.core.incoming import Command, PreCheckoutQuery, SuccessfulPayment  # only named here
+    from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment  # only named here
 
 
 class Unrecordable(Exception):
     """One update breaks a constraint of the ledger: a poisoned update, or a bug. Nothing of it was recorded."""
 
 
-class Transaction(Protocol):
+class Transaction(TalkVerbs, Protocol):
     """One atomic step. Nothing said here may be promised to anybody before it is committed."""
 
     def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
@@ -149,48 +148,6 @@ class Transaction(Protocol):
         campaign: str | None = None,
     ) -> None: ...
 
-    def campaign_invoices(self, campaign: str) -> dict[str, tuple[Invoice, SendState]]:
-        """What one sending to many chats has in the ledger, by chat."""
-        ...
-
-    def send_again(self, invoice_id: str, expires_at: int | None) -> None:
-        """It is `sending` once more, and lives until then."""
-        ...
-
-    def cancel_invoice(self, invoice_id: str, now: int) -> bool:
-        """False: it is not there, or was cancelled before."""
-        ...
-
-    def used_up(self, invoice_id: str) -> tuple[str, int] | None:
-        """Chat and message of an invoice whose last use is paid."""
-        ...
-
-    def accepted_versions(self, buyer_id: int) -> frozenset[str]:
-        """Of the terms."""
-        ...
-
-    def record_acceptance(self, buyer_id: int, version: str, now: int) -> None:
-        """The first time stays."""
-        ...
-
-    def open_support_requests(self, buyer_id: int) -> int: ...
-
-    def support_request_of(self, buyer_id: int, message_id: int) -> int | None:
-        """The request that this very message was recorded as."""
-        ...
-
-    def record_support_request(self, command: Command, now: int) -> int: ...
-
-    def close_support_request(self, request_id: int, now: int) -> bool:
-        """False: it is not there, or was closed before."""
-        ...
-
-    def record_support_reply(self, request_id: int, text: str, now: int) -> int: ...
-
-    def record_reply_outcome(
-        self, reply_id: int, state: Literal["sent", "refused", "unknown"], error: str | None
-    ) -> None: ...
-
     def record_send_outcome(
         self,
         invoice_id: str,
@@ -223,12 +180,16 @@ class Transaction(Protocol):
 
     def attest(self, name: str, now: int) -> None: ...
 
+    def purge(self, before: int) -> PurgeCounts:
+        """Personal data from before that instant goes; amounts and ids stay. Remembered as `purged_before`."""
+        ...
+
     def remember(self, key: str, value: str) -> None:
         """A fact about the ledger, or something that was asked elsewhere and need not be asked again at once."""
         ...
 
 
-class Store(Protocol):
+class Store(LookingUp, Protocol):
     """A ledger that is open. Reads stand outside of transactions and may be a moment old."""
 
     def transaction(self) -> AbstractContextManager[Transaction]: ...
@@ -240,8 +201,6 @@ class Store(Protocol):
     def bot_id(self) -> int | None:
         """Whose ledger this is, or None."""
         ...
-
-    def remembered(self, key: str) -> str | None: ...
 
     def open_answers(self, decided_from: int) -> list[OpenAnswer]: ...
 
@@ -270,22 +229,6 @@ class Store(Protocol):
     def notices(self, limit: int, but: Collection[str] = ()) -> list[Notice]:
         """The oldest first, without those to chats in `but`."""
         ...
-
-    def invoices(self, mode: Mode, limit: int) -> list[InvoiceRow]:
-        """The newest first."""
-        ...
-
-    def invoice(self, invoice_id: str) -> InvoiceRow | None: ...
-
-    def moved_chat(self, chat_id: str) -> str:
-        """The id under which this group lives on; `chat_id` itself where it has not moved."""
-        ...
-
-    def support_requests(self, *, closed: bool = False) -> list[SupportRequest]:
-        """Open (or closed) ones, the oldest first, at most 1000, without their replies."""
-        ...
-
-    def support_request(self, request_id: int) -> SupportRequest | None: ...
 
     def refuse_lost_files(self) -> None:
         """Raise LedgerError when what is written would be lost: a file of the ledger was removed or replaced."""

@@ -101,9 +101,9 @@ def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
     _refuse_unusable_path(path, read_only)
     with translated(str(path)):
         if not read_only:
-            _create_private(path)
+            private_file(path)
         db = sqlite3.connect(
-            f"file:{_uri(path)}?mode={'ro' if read_only else 'rw'}",
+            f"file:{uri_of(path)}?mode={'ro' if read_only else 'rw'}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
@@ -139,7 +139,7 @@ def _identity(name: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _uri(path: Path) -> str:
+def uri_of(path: Path) -> str:
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
@@ -179,7 +179,7 @@ def _filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
     return max(holding, default=(0, ""))[1]
 
 
-def _create_private(path: Path) -> None:
+def private_file(path: Path) -> None:
     """0600 from the first byte: -wal and -shm take the file's mode."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -15,6 +15,7 @@ from apaycli.store.sqlite_checkout import stock_counts
 from apaycli.store.sqlite_errors import reading, translated
 from apaycli.store.sqlite_letters import LetterReading
 from apaycli.store.sqlite_people import PeopleReading
+from apaycli.store.sqlite_purge import PurgeReading
 from apaycli.store.sqlite_rows import RECEIPT_COLUMNS, decision_of, one_row
 from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.sqlite_sums import SUMS
@@ -23,7 +24,7 @@ from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
 
 
-class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, SendingReading):
+class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, PurgeReading, SendingReading):
     """Part of `SqliteStore`."""
 
     db: sqlite3.Connection

@@ -1,0 +1,97 @@
+"""`apay purge`: personal data older than a day, out of the ledger; amounts and ids stay.
+
+Knows what is asked and said. What holds personal data is `store/sqlite_purge.py`'s to know.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apaycli.cli.env import Env
+from apaycli.cli.options import command
+from apaycli.errors import UsageError
+
+if TYPE_CHECKING:
+    from apaycli.store.sqlite_purge import PurgeCounts
+
+_NAMES = {
+    "receipts": "receipts lose the buyer's name and @username",
+    "forms": "forms (name, phone, e-mail, address) go",
+    "evidence": "received updates lose their bytes",
+    "dead_letters": "dead letters lose their bytes",
+    "hooks": "hooks lose what your program said",
+    "support_requests": "closed requests lose their text",
+    "notices": "untold messages go",
+}
+
+
+@command
+def purge(
+    env: Env,
+    before: Annotated[str, typer.Option(help="A day such as 2026-08-01: what is older goes.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Count it; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove personal data that is older than a day. Amounts, ids, flags and states stay. The listener must be stopped.
+
+    Examples:
+
+      apay purge --before 2026-08-01 --dry-run
+
+      apay purge --before 2026-08-01
+    """
+    from apaycli.listen.lock import listener_lock
+
+    instant = _midnight_of(before)
+    if instant > env.clock.now():
+        raise UsageError("--before takes a day that has begun")
+    if dry_run:
+        store = env.open_store(read_only=True)
+        try:
+            _show(store.purgeable(instant), env)
+        finally:
+            store.close()
+        return
+    with listener_lock(env.config.bot_id(), env.environ):
+        store = env.open_store()
+        try:
+            found = store.purgeable(instant)
+            if any(found):
+                env.output.say(f"apay: {_sentence(found)}")
+                env.confirm("This cannot be undone. Remove it?", yes=yes)
+            store.overwrite_what_is_removed()
+            with store.transaction() as tx:
+                done = tx.purge(instant)
+            store.compact()
+        finally:
+            store.close()
+    _show(done, env)
+    _name_backups(instant, env)
+
+
+def _midnight_of(text: str) -> int:
+    from apaycli.cli.days import midnight, parse_day
+
+    return midnight(parse_day(text, "--before"))
+
+
+def _sentence(counts: "PurgeCounts") -> str:
+    return "; ".join(f"{count} {_NAMES[name]}" for name, count in counts._asdict().items() if count)
+
+
+def _show(counts: "PurgeCounts", env: Env) -> None:
+    if env.output.as_json:
+        env.output.document(counts._asdict())
+        return
+    env.output.table(("WHAT", "ROWS"), [(name, count) for name, count in counts._asdict().items()])
+
+
+def _name_backups(instant: int, env: Env) -> None:
+    """Backups are their owner's: they still hold what they held."""
+    from apaycli.backups import kept_backups
+
+    folder = env.config.values.get("backup.dir")
+    if folder is not None and (there := kept_backups(folder)):
+        env.output.warn(
+            f"{len(there)} backup(s) in {folder} were made before this and still hold it; they are yours to remove"
+        )

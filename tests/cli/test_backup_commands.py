@@ -1,0 +1,165 @@
+"""`apay backup`, `apay restore`, `apay purge`: what they say, what they ask, and what is found in the file's bytes."""
+
+from pathlib import Path
+
+import pytest
+
+from apaycli.core.model import OrderInfo, User
+from apaycli.listen.lock import listener_lock
+from ledger_rows import receipt
+from shop import Shop
+
+NAME, PHONE, TYPED = "Zebulon Quackenbush", "+8801987654321", "wherever is my zebra"
+
+
+def sell(shop: Shop, *numbers: int, paid_at: int = 0) -> None:
+    buyer = User(1001, NAME, username="zebulon_q")
+    with shop.store() as store, store.transaction() as tx:
+        for number in numbers:
+            raw = f'{{"name": "{NAME}", "number": {number}}}'.encode()
+            form = OrderInfo(NAME, PHONE, "z@example.com", "{}")
+            one = receipt(number, buyer=buyer, order_info=form, paid_at=paid_at)
+            receipt_id = tx.record_receipt(one, number, raw, paid_at)
+            tx.queue_hooks(receipt_id, {"program": "pending"}, paid_at)
+
+
+def configure(shop: Shop) -> Path:
+    shop.write_config(f'[backup]\ndir = "{shop.folder / "backups"}"\nkeep = 2\n')
+    return shop.folder / "backups"
+
+
+def test_a_backup_is_made_listed_and_restored(shop: Shop) -> None:
+    folder = configure(shop)
+    sell(shop, 1, 2)
+    made = shop.run("backup", "--json").json
+    assert (made["receipts"], made["removed"], made["after_failure"]) == (2, [], None)
+    (row,) = shop.run("backup", "--list", "--json").json
+    assert row["path"] == made["path"]
+    assert Path(row["path"]).parent == folder
+    sell(shop, 3)
+    done = shop.run("restore", "--yes", "--json")
+    assert (done.json["receipts"], done.json["receipts_missing"]) == (2, 1)
+    assert Path(done.json["kept"]).exists()
+    assert "compare the rest with the A-Pay dashboard" in done.err
+    with shop.store() as store:
+        assert store.counts("test").receipts == 2
+
+
+def test_it_asks_before_it_replaces_anything(shop: Shop) -> None:
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    sell(shop, 2)
+    assert shop.run("restore").code == 8
+    assert shop.run("restore", stdin="n\n", terminal=True).code == 8
+    assert shop.run("restore", "--dry-run").code == 0
+    with shop.store() as store:
+        assert store.counts("test").receipts == 2
+    assert shop.run("restore", stdin="y\n", terminal=True).code == 0
+
+
+def test_while_somebody_listens_nothing_is_restored_or_purged(shop: Shop) -> None:
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    bot_id = int(shop.world.bot_token.partition(":")[0])
+    with listener_lock(bot_id, shop.environ):
+        assert shop.run("restore", "--yes").code == 7
+        assert shop.run("purge", "--before", "2026-01-01", "--yes").code == 7
+        assert shop.run("backup").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("backup",), 2, "[backup] dir"),
+        (("restore",), 2, "[backup] dir"),
+        (("restore", "nowhere.db.gz", "--yes"), 9, "nowhere.db.gz"),
+        (("purge", "--before", "yesterday"), 2, "--before takes a day such as 2026-11-30"),
+        (("purge", "--before", "2999-01-01"), 2, "--before takes a day that has begun"),
+        (("purge",), 2, "--before"),
+    ],
+)
+def test_what_cannot_be_done_says_why(shop: Shop, arguments: tuple[str, ...], code: int, said: str) -> None:
+    sell(shop, 1)
+    done = shop.run(*arguments)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+def test_a_backup_of_another_bot_is_refused(shop: Shop, tmp_path: Path) -> None:
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    (tmp_path / "other").mkdir()
+    other = Shop(tmp_path / "other")
+    done = other.run("restore", str(next((shop.folder / "backups").iterdir())), "--yes")
+    assert done.code in (0, 2)  # a ledger that was never bound belongs to nobody
+    with shop.store() as store:
+        store.bind_bot(99)
+    shop.clock.advance(5)
+    shop.run("backup", "--to", str(tmp_path / "bound"))
+    done = other.run("restore", str(next((tmp_path / "bound").iterdir())), "--yes")
+    assert done.code == 2
+    assert "is the ledger of bot 99" in done.err
+
+
+def bytes_of(shop: Shop) -> bytes:
+    return b"".join(path.read_bytes() for path in shop.folder.glob("apay.db*"))
+
+
+def test_after_a_purge_a_search_in_the_bytes_finds_nothing(shop: Shop) -> None:
+    old, young = shop.clock.now() - 100 * 86_400_000, shop.clock.now()
+    sell(shop, 1, 2, paid_at=old)
+    with shop.store() as store, store.transaction() as tx:
+        for hook in tx.claim_hooks(young, young + 1, ("program",), 9):
+            tx.record_hook(hook.hook_id, failure=f"no account of {NAME}", again_at=None)
+        tx.record_dead_letter(7, "broken", True, f"successful_payment {NAME}".encode(), old)
+        tx.queue_notice("1001", "buyer", f"Thank you, {NAME}", old)
+    assert bytes_of(shop).count(NAME.encode()) > 5
+    day = "2025-12-01"
+    counted = shop.run("purge", "--before", day, "--dry-run", "--json").json
+    assert counted == {
+        "receipts": 2, "forms": 2, "evidence": 2, "dead_letters": 1, "hooks": 2, "support_requests": 0, "notices": 1,
+    }  # fmt: skip
+    assert bytes_of(shop).count(NAME.encode()) > 5
+    done = shop.run("purge", "--before", day, "--yes", "--json")
+    assert done.json == counted
+    for word in (NAME, PHONE, "zebulon_q", "z@example.com"):
+        assert word.encode() not in bytes_of(shop), word
+    exported = shop.run("export", "--csv", "--personal")
+    assert exported.out.count("499.00") == 2
+    assert "tg-charge-1" in exported.out
+    assert shop.run("purge", "--before", day, "--yes", "--json").json == dict.fromkeys(counted, 0)
+
+
+def test_what_is_younger_stays_and_verify_goes_on_checking(shop: Shop) -> None:
+    old, young = shop.clock.now() - 100 * 86_400_000, shop.clock.now()
+    sell(shop, 1, paid_at=old)
+    sell(shop, 2, paid_at=young)
+    shop.run("purge", "--before", "2025-12-01", "--yes")
+    with shop.store() as store:
+        rows = store.db.execute("SELECT receipt_id, buyer_name FROM receipts ORDER BY 1").fetchall()
+        assert rows == [(1, None), (2, NAME)]
+        kept = store.db.execute("SELECT length(raw) > 0 FROM evidence ORDER BY update_id").fetchall()
+        assert kept == [(0,), (1,)]
+        problems = " ".join(shop.run("verify", "--json").out.split())
+        assert "receipt 1 (tg-charge-1)" not in problems  # its digest still speaks for it
+        store.db.execute("UPDATE receipts SET total_amount = 1 WHERE receipt_id = 1")
+    assert "receipt 1 (tg-charge-1): changed after it was recorded" in shop.run("verify").out
+
+
+def test_backups_made_before_are_named_as_the_owners_own(shop: Shop) -> None:
+    configure(shop)
+    sell(shop, 1, paid_at=1)
+    shop.run("backup")
+    done = shop.run("purge", "--before", "2025-12-01", "--yes")
+    assert "1 backup(s)" in done.err
+    assert "yours to remove" in done.err
+
+
+def test_it_asks_before_it_removes_anything(shop: Shop) -> None:
+    sell(shop, 1, paid_at=1)
+    assert shop.run("purge", "--before", "2025-12-01").code == 8
+    assert NAME.encode() in bytes_of(shop)
+    assert shop.run("purge", "--before", "2025-12-01", stdin="y\n", terminal=True).code == 0

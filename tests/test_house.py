@@ -25,7 +25,7 @@ SAME_ROOM = {
     "stockedit": "stockfile",
     "stock_values": "stockfile",
 }
-MAY_IMPORT_SANDBOX = {"cli/sandbox.py", "cli/demo.py"}
+MAY_IMPORT_SANDBOX = {"cli/sandbox.py", "cli/demo.py", "cli/rehearse.py"}
 
 _IO = {"asyncio", "logging", "socket", "sqlite3", "subprocess", "httpx", "aiohttp", "urllib", "os", "sys", "pathlib"}
 NEVER = {
@@ -42,9 +42,9 @@ NEVER = {
 }
 # The world is handed in: time, chance and processes are touched in these files alone.
 ONLY_IN = {
-    "time": {"clock.py", "sending.py", "cli/demo.py", "botapi/http_httpx.py"},
+    "time": {"clock.py", "sending.py", "cli/demo.py", "cli/rehearse.py", "botapi/http_httpx.py"},
     "secrets": {"cli/env.py"},
-    "subprocess": {"cli/demo.py", "backups.py"},
+    "subprocess": {"cli/demo.py", "cli/rehearse.py", "backups.py"},
     "httpx": {"botapi/http_httpx.py"},
 }
 NO_FLOAT_IN = {"core", "money", "stockfile", "books", "store"}

@@ -8,7 +8,7 @@ import pytest
 
 from apaycli.botapi.client import BotApi, Reply
 from apaycli.checks.facts import gather_facts
-from apaycli.checks.model import LiveFacts
+from apaycli.checks.model import LiveFacts, Stability
 from apaycli.clock import ManualClock
 from apaycli.core.messages import ENGLISH
 from apaycli.core.model import Mode
@@ -51,6 +51,7 @@ def saying(**changes: Any) -> BotApi:
         "getMe": {"id": 123, "username": "shop_bot"},
         "getWebhookInfo": {"url": "", "pending_update_count": 0},
         "getMyCommands": [{"command": "terms"}],
+        "createInvoiceLink": "https://t.me/$probe",
     }
     return BotApi(Saying(**(results | changes)))
 
@@ -79,7 +80,12 @@ def test_a_good_shop_is_seen_whole(shop: Shop) -> None:
 
 def test_only_what_is_asked_is_asked(shop: Shop) -> None:
     gather(shop)
-    assert [request["method"] for request in shop.requests()] == ["getme", "getwebhookinfo", "getmycommands"]
+    assert [request["method"] for request in shop.requests()] == [
+        "getme",
+        "getwebhookinfo",
+        "getmycommands",
+        "createinvoicelink",
+    ]
 
 
 def test_offline_asks_nothing(shop: Shop) -> None:
@@ -229,3 +235,60 @@ def test_a_config_under_version_control_is_seen(shop: Shop) -> None:
     shop.write_config("")
     (shop.folder / ".git").mkdir()
     assert gather(shop, offline=True).in_version_control
+
+
+def probe_of(shop: Shop, api: BotApi | None = None) -> str | None:
+    facts = gather(shop, api=api)
+    assert facts.telegram is not None
+    assert facts.telegram.error is None
+    return facts.telegram.probe
+
+
+def test_the_probe_asks_telegram_about_the_provider_token(shop: Shop) -> None:
+    assert probe_of(shop) == ""
+    shop.environ["APAY_TEST_PROVIDER_TOKEN"] = "53391:TEST:another-shop"
+    refused = probe_of(shop)
+    assert refused
+    assert "another-shop" not in refused
+    assert "PAYMENT_PROVIDER_INVALID" in refused
+
+
+def test_the_probe_is_in_no_ledger_so_whoever_pays_it_is_declined(shop: Shop) -> None:
+    with shop.store() as store:
+        gather(shop, store=store)
+    (asked,) = [row["params"] for row in shop.requests("createinvoicelink")]
+    assert asked["payload"] == "apay-probe-test"
+    with shop.store() as store, store.transaction() as tx:
+        assert tx.invoice_by_payload("apay-probe-test") is None
+
+
+def test_without_a_product_or_a_provider_token_nothing_is_probed(shop: Shop) -> None:
+    shop.write_stock('[[product]]\nsku = "a"\ntitle = "A"\nprice = 499\nquantity = 1\npaused = true\n')
+    assert probe_of(shop) is None
+    shop.write_stock(STOCK)
+    shop.environ["APAY_TEST_PROVIDER_TOKEN"] = ""
+    assert probe_of(shop) is None
+    assert "createinvoicelink" not in [request["method"] for request in shop.requests()]
+
+
+def test_the_listeners_own_record_is_read_for_seven_days(shop: Shop) -> None:
+    minute, day, now = 60_000, 86_400_000, shop.clock.now()
+    with shop.store() as store:
+        assert gather(shop, offline=True, store=open_in_memory()).ledger.stability is None
+        with store.transaction() as tx:
+            old = tx.start_run(1, "live", now - 9 * day)  # before the seven days
+            tx.record_life(old, now - 8 * day, now - 8 * day)
+            killed = tx.start_run(2, "live", now - 3 * day)  # never said that it stopped
+            tx.record_life(killed, now - 2 * day, now - 2 * day)
+            stopped = tx.start_run(3, "live", now - 2 * day + minute)
+            tx.record_life(stopped, now - day, now - day)
+            tx.stop_run(stopped, now - day)
+            lives = tx.start_run(4, "live", now - day)
+            tx.record_life(lives, now, now)
+        facts = gather_facts(shop.env(Stream(), Stream(), Stream(), {}).config, "test", None, store, shop.clock)
+        expected = Stability(since=now - 3 * day, starts=3, crashes=1, up_milliseconds=3 * day - minute, gaps=0)
+        assert facts.ledger.stability == expected
+        later = ManualClock(now + day)  # the last one was killed as well
+        facts = gather_facts(shop.env(Stream(), Stream(), Stream(), {}).config, "test", None, store, later)
+        assert facts.ledger.stability is not None
+        assert facts.ledger.stability.crashes == 2

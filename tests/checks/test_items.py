@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from apaycli.checks.items import ATTESTABLE, ATTESTED_DAYS_MAX, CHECKS
-from apaycli.checks.model import BackupFacts, Finding, LedgerFacts, LiveFacts, TelegramFacts, Webhook
+from apaycli.checks.items import ATTESTABLE, CHECKS, REHEARSAL
+from apaycli.checks.model import BackupFacts, Finding, LedgerFacts, LiveFacts, Stability, TelegramFacts, Webhook
+from apaycli.checks.owner_items import ATTESTED_DAYS_MAX
 from apaycli.core.messages import ENGLISH
 from apaycli.store.values import LedgerCounts, ListenerRun
 
@@ -42,11 +43,12 @@ GOOD = LiveFacts(
         webhook=Webhook("", 0, ("message", "pre_checkout_query"), ""),
         commands=frozenset({"terms", "support"}),
         clock_offset_seconds=1,
+        probe="",
     ),
     ledger=LedgerFacts(
         counts=COUNTS,
         last_run=RUN,
-        attestations=dict.fromkeys(ATTESTABLE, NOW - DAY),
+        attestations=dict.fromkeys((*ATTESTABLE, REHEARSAL), NOW - DAY),
         free_bytes=10**9,
         sqlite_version=(3, 51, 3),
     ),
@@ -94,7 +96,13 @@ def unstated(name: str) -> LiveFacts:
     return with_ledger(attestations=stated)
 
 
+def with_record(**changes: Any) -> LiveFacts:
+    return with_ledger(stability=replace(RECORD, **changes))
+
+
 HOUR = 3_600_000
+# Seven days of the listener's own record, with no second away.
+RECORD = Stability(since=NOW - 7 * DAY, starts=2, crashes=0, up_milliseconds=7 * DAY, gaps=0)
 BACKUP = BackupFacts(HOUR, NOW - HOUR, "apay-1.db.gz", 7, NOW - HOUR)
 NO_TOKEN = replace(GOOD, bot_token_error="there is no bot token", telegram=None)
 UNREACHED = with_telegram(error="Telegram cannot be reached")
@@ -117,9 +125,17 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
     "support": [
         (replace(GOOD, support_text=None), "fail", "set [support] text"),
         (replace(GOOD, support_reply="Hello"), "fail", "does not contain the contact"),
+        (replace(GOOD, support_text="Ask us.", support_reply="Ask us."), "fail", "name an @username, a phone number"),
+        (replace(GOOD, support_text="Room 12345", support_reply="Room 12345"), "fail", "the contact of /support is"),
     ],
     "telegram-cannot-help": [(replace(GOOD, support_reply=SUPPORT), "fail", "does not say that Telegram cannot help")],
-    "stable-server": [(unstated("stable-server"), "manual", "--attest stable-server")],
+    "stable-server": [
+        (unstated("stable-server"), "manual", "--attest stable-server"),
+        (with_record(gaps=1), "fail", "1 gap(s) over 24 h run it as a service"),
+        (with_record(up_milliseconds=7 * DAY * 94 // 100), "fail", "up 94 % since 2025-12-25T10:00:00Z: 2 start(s)"),
+        (with_record(up_milliseconds=7 * DAY * 98 // 100), "warn", "up 98 % since"),
+        (with_record(crashes=4), "warn", "4 of them ended without a word"),
+    ],
     "backups": [
         (unstated("backups"), "manual", "--attest backups"),
         (replace(GOOD, backup=BackupFacts(HOUR)), "fail", "there is no backup yet"),
@@ -137,6 +153,12 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (replace(GOOD, mode="test"), "fail", "run apay check-live --live"),
         (replace(GOOD, provider_token_error="there is no live provider token"), "fail", "Connect Paykassma Live"),
         (replace(GOOD, provider_token_word=None), "warn", "does not say :LIVE:"),
+    ],
+    "invoice-probe": [
+        (with_telegram(probe="PAYMENT_PROVIDER_INVALID"), "fail", "refuses an invoice of this shop: PAYMENT_PROVIDER"),
+        (with_telegram(probe=None), "manual", "a provider token and a product are needed"),
+        (UNREACHED, "fail", "Telegram cannot be reached"),
+        (OFFLINE, "manual", "--offline"),
     ],
     "webhook": [
         (with_webhook(url="https://evil.example/hook"), "fail", "https://evil.example/hook"),
@@ -200,6 +222,11 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (with_counts(answers_slowest_milliseconds=3_001), "warn", "the slowest answer took 3001 ms"),
         (with_ledger(counts=None), "manual", "no pre-checkout was answered yet"),
     ],
+    "rehearsal": [
+        (with_ledger(attestations={}), "manual", "never played apay check-live --rehearse"),
+        (with_ledger(attestations={REHEARSAL: NOW - DAY - 1}), "manual", "not played in the last 24 hours"),
+        (with_ledger(attestations={REHEARSAL: NOW + 1}), "manual", "not played in the last 24 hours"),
+    ],
 }
 STILL_GOOD: list[tuple[str, LiveFacts]] = [
     ("allowed-updates", with_webhook(allowed_updates=None)),
@@ -210,6 +237,18 @@ STILL_GOOD: list[tuple[str, LiveFacts]] = [
     ("answers", with_counts(answers_slowest_milliseconds=3_000)),
     ("ledger", with_ledger(sqlite_version=(3, 40, 1))),
     ("ledger", with_counts(dead_letters=5, receipts_flagged=2)),
+    ("stable-server", with_record(crashes=3, up_milliseconds=7 * DAY * 99 // 100)),
+    ("stable-server", replace(with_record(), ledger=replace(with_record().ledger, attestations={}))),
+    *(
+        ("support", replace(GOOD, support_text=text, support_reply=text))
+        for text in (
+            "@myshop_help",
+            "help@shop.example",
+            "https://shop.example/help",
+            "t.me/myshop",
+            "+880 1711-223344",
+        )
+    ),
 ]
 
 
@@ -225,8 +264,9 @@ def test_every_check_has_its_examples() -> None:
 def test_apays_and_telegrams_own_lines_come_first_in_their_order() -> None:
     assert [name for name, _ in CHECKS] == [
         "two-step", "disputes", "terms", "terms-clear", "terms-confirmed", "support", "telegram-cannot-help",
-        "stable-server", "backups", "physical-goods", "bot", "provider-token", "webhook", "pending", "allowed-updates",
-        "commands", "stock-file", "secrets", "ledger", "clock", "disk", "listener", "answers",
+        "stable-server", "backups", "physical-goods", "bot", "provider-token", "invoice-probe", "webhook", "pending",
+        "allowed-updates", "commands", "stock-file", "secrets", "ledger", "clock", "disk", "listener", "answers",
+        "rehearsal",
     ]  # fmt: skip
 
 
@@ -274,11 +314,13 @@ def test_a_statement_is_good_for_ninety_days(name: str, age: int, outcome: str) 
 def test_only_what_no_api_shows_can_be_stated() -> None:
     stated = replace(UNSEEN, ledger=replace(UNSEEN.ledger, attestations=dict.fromkeys(dict(CHECKS), NOW)))
     passed = [name for name, check in CHECKS if check(stated).outcome == "pass"]
-    assert passed == [name for name in ATTESTABLE if name != "terms-clear"]  # there are no terms to be clear
+    # There are no terms to be clear; a rehearsal is dated by the program that played it.
+    assert passed == [*(name for name in ATTESTABLE if name != "terms-clear"), REHEARSAL]
+    assert REHEARSAL not in ATTESTABLE
 
 
 def test_offline_says_so_and_passes_only_what_lies_here() -> None:
-    for name in ("bot", "webhook", "pending", "allowed-updates", "commands", "clock"):
+    for name in ("bot", "invoice-probe", "webhook", "pending", "allowed-updates", "commands", "clock"):
         found = finding(name, OFFLINE)
         assert (found.outcome, found.seen) == ("manual", "not looked at (--offline)")
     for name in ("terms", "support", "stock-file", "secrets", "ledger", "disk"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apaycli.checks.items import ATTESTABLE, CHECKS
+from apaycli.checks.items import ATTESTABLE, CHECKS, REHEARSAL
 from apaycli.clock import ManualClock
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, User
@@ -40,7 +40,7 @@ def ready(shop: Shop) -> Shop:
             tx.record_invoice(LIVE_INVOICE)
             tx.record_decision(query, decision, now)
             tx.record_answers([AnswerResult("q1", "sent", now, 40)])
-            for name in ATTESTABLE:
+            for name in (*ATTESTABLE, REHEARSAL):
                 tx.attest(name, now)
     return shop
 
@@ -151,7 +151,7 @@ def test_offline_asks_nobody_and_passes_nothing_of_telegrams(ready: Shop) -> Non
     assert done.code == 6
     assert len(ready.requests()) == before
     manual = [check["name"] for check in done.json["checks"] if check["outcome"] == "manual"]
-    assert manual == ["bot", "webhook", "pending", "allowed-updates", "commands", "clock"]
+    assert manual == ["bot", "invoice-probe", "webhook", "pending", "allowed-updates", "commands", "clock"]
 
 
 def test_a_missing_token_is_called_missing_and_not_offline(shop: Shop) -> None:

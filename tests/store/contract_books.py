@@ -182,6 +182,10 @@ class BooksContract(LedgerContract):
             second = tx.start_run(12, "live", NOW + 3)
         assert second != first
         assert store.last_run() == ListenerRun(12, "live", NOW + 3, NOW + 3, None, None)
+        ended, now = ListenerRun(11, "test", NOW, NOW + 2, NOW, NOW + 2), store.last_run()
+        assert store.runs_since(NOW + 2) == [ended, now]
+        assert store.runs_since(NOW + 3) == [now]
+        assert store.runs_since(NOW + 4) == []
 
     def test_gaps_and_conflicts_stay_until_they_are_acknowledged(self, store: Store) -> None:
         first, second = Gap(NOW - 9, NOW), Gap(NOW + 1, NOW + 5)

@@ -80,6 +80,7 @@ def reading_fails(store: SqliteStore) -> bool:
         lambda: store.stock_counts("test"),
         lambda: store.reservations_due(NOW),
         store.last_run,
+        lambda: store.runs_since(0),
         store.attestations,
     ]
     failures = 0

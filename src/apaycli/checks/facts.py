@@ -5,17 +5,21 @@ finds. Trouble with one source becomes a fact of its own, so that the others are
 """
 
 import os
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 from apaycli.botapi.client import BotApi
-from apaycli.checks.model import BackupFacts, LedgerFacts, LiveFacts, TelegramFacts, Webhook
+from apaycli.botapi.methods import invoice_content
+from apaycli.checks.model import BackupFacts, LedgerFacts, LiveFacts, Stability, TelegramFacts, Webhook
+from apaycli.checks.status import DEAF_MILLISECONDS
 from apaycli.clock import Clock
 from apaycli.config import Config
 from apaycli.core.conversation import SendText, reply_to_command
 from apaycli.core.decide import Shop
 from apaycli.core.incoming import Command
+from apaycli.core.invoice import LINK_CHAT, Ids, product_invoice
 from apaycli.core.model import Mode, User
 from apaycli.errors import ApayError, ConfigError, TokenError
 from apaycli.files import free_bytes
@@ -24,6 +28,8 @@ from apaycli.stockfile import StockFile, read_stock_file
 from apaycli.store.protocol import Store
 from apaycli.store.sqlite import sqlite_version
 from apaycli.text import redact, show
+
+_STABLE_MILLISECONDS = 7 * 86_400_000
 
 
 def gather_facts(
@@ -44,8 +50,8 @@ def gather_facts(
     return LiveFacts(
         now=clock.now(),
         mode=mode,
-        telegram=_telegram(api, clock) if api else None,
-        ledger=_ledger(store, mode, config),
+        telegram=_telegram(api, clock, _probe_content(config, mode, stock)) if api else None,
+        ledger=_ledger(store, mode, config, clock.now()),
         bot_token_error=bot_token_error,
         configured_bot_id=bot_id,
         provider_token_error=provider_token_error,
@@ -100,7 +106,32 @@ def _reply(command: str, shop: Shop) -> str:
     return "".join(message.text for message in messages if isinstance(message, SendText))
 
 
-def _telegram(api: BotApi, clock: Clock) -> TelegramFacts:
+def _probe_content(config: Config, mode: Mode, stock: StockFile) -> dict[str, Any] | None:
+    """An invoice that asks Telegram about the provider token. Its payload is in no ledger: whoever found the link and
+    pressed Pay would be declined. None where there is nothing to ask with."""
+    product = next((each for each in stock.products.values() if not each.paused), None)
+    try:
+        token = config.provider_token(mode)
+    except ApayError:
+        return None
+    if product is None:
+        return None
+    probe = replace(product, title="apay probe", description="A check by apay. Please do not pay.")
+    ids = Ids("probe", f"apay-probe-{mode}")
+    return invoice_content(product_invoice(probe, mode, ids, 0, LINK_CHAT), token)
+
+
+def _probe(api: BotApi, content: dict[str, Any] | None) -> str | None:
+    if content is None:
+        return None
+    try:
+        api.read("createInvoiceLink", content)
+    except ApayError as error:
+        return error.message
+    return ""
+
+
+def _telegram(api: BotApi, clock: Clock, probe: dict[str, Any] | None) -> TelegramFacts:
     try:
         bot = api.read("getMe")
         offset = _clock_offset(api.server_date(), clock)
@@ -116,6 +147,7 @@ def _telegram(api: BotApi, clock: Clock) -> TelegramFacts:
         webhook=_webhook(info),
         commands=frozenset(str(row.get("command", "")) for row in commands if isinstance(row, dict)),
         clock_offset_seconds=offset,
+        probe=_probe(api, probe),
     )
 
 
@@ -150,7 +182,24 @@ def _clock_offset(date: str, clock: Clock) -> int | None:
     return clock.now() // 1000 - int(server.timestamp())
 
 
-def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts:
+def _stability(store: Store, now: int) -> Stability | None:
+    runs = store.runs_since(now - _STABLE_MILLISECONDS)
+    if not runs:
+        return None
+    ended = [run.stopped_at if run.stopped_at is not None else run.alive_at for run in runs]
+    crashed = [run for run in runs[:-1] if run.stopped_at is None]
+    if runs[-1].stopped_at is None and now - runs[-1].alive_at > DEAF_MILLISECONDS:
+        crashed.append(runs[-1])
+    return Stability(
+        since=runs[0].started_at,
+        starts=len(runs),
+        crashes=len(crashed),
+        up_milliseconds=sum(max(0, end - run.started_at) for run, end in zip(runs, ended, strict=True)),
+        gaps=len(store.gaps()),
+    )
+
+
+def _ledger(store: Store | ApayError, mode: Mode, config: Config, now: int) -> LedgerFacts:
     folder = config.store_path.parent
     free = free_bytes(folder)
     version = sqlite_version()
@@ -166,6 +215,7 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config) -> LedgerFacts
             counts=store.counts(mode),
             last_run=store.last_run(),
             attestations=store.attestations(),
+            stability=_stability(store, now),
             free_bytes=free,
             sqlite_version=version,
         )

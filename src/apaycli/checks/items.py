@@ -8,13 +8,22 @@ stated it, dated, within the last 90 days. Each name has its paragraph in `docs/
 from collections.abc import Callable
 
 from apaycli.checks.model import Finding, LiveFacts, TelegramFacts
-from apaycli.clock import render_instant
-from apaycli.core.messages import ENGLISH
+from apaycli.checks.owner_items import (
+    DAY_MILLISECONDS,
+    check_backups,
+    check_disputes,
+    check_goods,
+    check_stable_server,
+    check_support,
+    check_telegram_cannot_help,
+    check_terms,
+    check_terms_clear,
+    check_terms_confirmed,
+    check_two_step,
+)
 from apaycli.files import FREE_BYTES_MIN
 
-ATTESTED_DAYS_MAX = 90
-_DAY_MILLISECONDS = 86_400_000
-_TERMS_CHARACTERS_MIN = 200
+REHEARSAL = "rehearsal"  # kept beside the owner's statements; only a rehearsal writes it
 _NEEDED_UPDATES = ("message", "pre_checkout_query")
 _PENDING_MANY = 1_000
 _CLOCK_SECONDS_MAX = 30
@@ -23,17 +32,6 @@ _ANSWER_MILLISECONDS_MAX = 3_000
 _WAL_RESET_FIXED = (3, 51, 3)
 
 Check = Callable[[LiveFacts], Finding]
-
-
-def _attested(facts: LiveFacts, name: str, statement: str) -> Finding:
-    """The owner's own word, which no API shows."""
-    at = (facts.ledger.attestations or {}).get(name)
-    how = f"if it is so: apay check-live --attest {name}"
-    if at is None or at > facts.now + _DAY_MILLISECONDS:  # a date to come is a clock that was wrong
-        return Finding("manual", f"{statement}: not stated yet", how)
-    if facts.now - at > ATTESTED_DAYS_MAX * _DAY_MILLISECONDS:
-        return Finding("manual", f"{statement}: stated more than {ATTESTED_DAYS_MAX} days ago", how, at)
-    return Finding("pass", f"{statement}: stated by the owner on {render_instant(at)[:10]}", "", at)
 
 
 def _unseen(facts: LiveFacts) -> Finding | None:
@@ -49,75 +47,6 @@ def _unseen(facts: LiveFacts) -> Finding | None:
 
 def _telegram(facts: LiveFacts) -> TelegramFacts:
     return facts.telegram or TelegramFacts(error="not looked at")
-
-
-def check_two_step(facts: LiveFacts) -> Finding:
-    return _attested(facts, "two-step", "two-step verification is on for the Telegram account that owns the bot")
-
-
-def check_disputes(facts: LiveFacts) -> Finding:
-    return _attested(facts, "disputes", "the owner takes responsibility for disputes and can process them")
-
-
-def check_terms(facts: LiveFacts) -> Finding:
-    if not facts.terms_text:
-        return Finding("fail", "no terms are configured; /terms answers that there are none", "set [terms] text_file")
-    if facts.terms_text not in facts.terms_reply:
-        return Finding("fail", "the answer to /terms does not contain the whole text", "shorten it to 4096 characters")
-    return Finding("pass", f"/terms answers with the configured text ({len(facts.terms_text)} characters)")
-
-
-def check_terms_clear(facts: LiveFacts) -> Finding:
-    length = len(facts.terms_text or "")
-    if length < _TERMS_CHARACTERS_MIN:
-        return Finding("fail", f"the terms have {length} characters", f"write at least {_TERMS_CHARACTERS_MIN}")
-    return _attested(facts, "terms-clear", "the terms are clear and easy to understand")
-
-
-def check_terms_confirmed(facts: LiveFacts) -> Finding:
-    if facts.terms_required and facts.terms_version:
-        said = "nobody can pay who has not agreed to the terms in force: the listener sees to it"
-        return Finding("pass", said)
-    statement = "buyers confirm the terms before they buy, in another way than [terms] require_acceptance = true"
-    return _attested(facts, "terms-confirmed", statement)
-
-
-def check_support(facts: LiveFacts) -> Finding:
-    if not facts.support_text:
-        return Finding("fail", "no contact is configured for /support", "set [support] text")
-    if facts.support_text not in facts.support_reply:
-        return Finding("fail", "the answer to /support does not contain the contact", "shorten [support] text")
-    return Finding("pass", "/support answers with the configured contact")
-
-
-def check_telegram_cannot_help(facts: LiveFacts) -> Finding:
-    if ENGLISH["telegram_cannot_help"] not in facts.support_reply:
-        return Finding("fail", "/support does not say that Telegram cannot help", "shorten [support] text")
-    return Finding("pass", "/support and /paysupport say that Telegram's support cannot help")
-
-
-def check_stable_server(facts: LiveFacts) -> Finding:
-    return _attested(facts, "stable-server", "the listener runs as a service on a stable machine")
-
-
-def check_backups(facts: LiveFacts) -> Finding:
-    backup = facts.backup
-    if backup is None:
-        statement = "the ledger is backed up, in another way than [backup] dir"
-        return _attested(facts, "backups", statement)
-    if backup.made_at is None:
-        return Finding("fail", "there is no backup yet", "apay backup; apay listen makes them by itself")
-    if backup.error is not None:
-        return Finding("fail", f"{backup.name} cannot be trusted: {backup.error}", "apay backup", backup.made_at)
-    age = facts.now - backup.made_at
-    seen = f"{backup.name} was opened and counted: {backup.receipts} receipt(s), {age // 3_600_000} h old"
-    if age > 2 * backup.every_milliseconds:
-        return Finding("fail", seen, "apay backup; is apay listen running?", backup.made_at)
-    return Finding("pass", seen, "", backup.made_at)
-
-
-def check_goods(facts: LiveFacts) -> Finding:
-    return _attested(facts, "physical-goods", "only physical goods and services are sold (digital ones need Stars)")
 
 
 def check_bot(facts: LiveFacts) -> Finding:
@@ -139,6 +68,20 @@ def check_provider_token(facts: LiveFacts) -> Finding:
     if facts.provider_token_word is None:
         return Finding("warn", "the provider token does not say :LIVE:", "compare it with BotFather's")
     return Finding("pass", f"the provider token says :{facts.provider_token_word}:")
+
+
+def check_invoice_probe(facts: LiveFacts) -> Finding:
+    unseen = _unseen(facts)
+    if unseen:
+        return unseen
+    probe = _telegram(facts).probe
+    if probe is None:
+        return Finding("manual", "no invoice could be tried: a provider token and a product are needed", "see above")
+    if probe:
+        return Finding("fail", f"Telegram refuses an invoice of this shop: {probe}", "apay explain says more")
+    return Finding(
+        "pass", "Telegram takes an invoice of this shop (a probe, shown to nobody; declined if anybody pays)"
+    )
 
 
 def check_webhook(facts: LiveFacts) -> Finding:
@@ -184,7 +127,7 @@ def check_commands(facts: LiveFacts) -> Finding:
     missing = [f"/{name}" for name in ("terms", "support") if name not in _telegram(facts).commands]
     if missing:
         return Finding("fail", f"{' and '.join(missing)} not in the bot's menu",
-                       "BotFather: /setcommands, add: terms - Terms; support - Help")  # fmt: skip
+                       "apay commands publish")  # fmt: skip
     return Finding("pass", "/terms and /support are in the bot's menu")
 
 
@@ -279,6 +222,14 @@ def check_answers(facts: LiveFacts) -> Finding:
     return Finding("pass", f"the slowest answer took {slowest} ms")
 
 
+def check_rehearsal(facts: LiveFacts) -> Finding:
+    at = (facts.ledger.attestations or {}).get(REHEARSAL)
+    if at is None or not 0 <= facts.now - at <= DAY_MILLISECONDS:
+        seen = "not played in the last 24 hours" if at is not None else "never played"
+        return Finding("manual", seen, "apay check-live --rehearse", at)
+    return Finding("pass", "bought, sold out, told twice, killed and started again, as it should be", "", at)
+
+
 # A-Pay's and Telegram's own lines first, in their order; then what a machine can see.
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("two-step", check_two_step),
@@ -293,6 +244,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("physical-goods", check_goods),
     ("bot", check_bot),
     ("provider-token", check_provider_token),
+    ("invoice-probe", check_invoice_probe),
     ("webhook", check_webhook),
     ("pending", check_pending),
     ("allowed-updates", check_allowed_updates),
@@ -304,6 +256,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("disk", check_disk),
     ("listener", check_listener),
     ("answers", check_answers),
+    ("rehearsal", check_rehearsal),
 )
 
 ATTESTABLE = ("two-step", "disputes", "terms-clear", "terms-confirmed", "stable-server", "backups", "physical-goods")

@@ -33,6 +33,18 @@ class TelegramFacts:
     webhook: Webhook | None = None
     commands: frozenset[str] = frozenset()
     clock_offset_seconds: int | None = None
+    probe: str | None = None  # what createInvoiceLink said to a probe: "" is good; None: not asked
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """What the listener's own record says of the last seven days."""
+
+    since: int  # the first start in that time
+    starts: int
+    crashes: int  # runs that never said that they stopped
+    up_milliseconds: int
+    gaps: int  # times of more than 24 hours without Telegram
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,7 @@ class LedgerFacts:
     counts: LedgerCounts | None = None
     last_run: ListenerRun | None = None
     attestations: Mapping[str, int] | None = None
+    stability: Stability | None = None  # None: it has not run in seven days
     free_bytes: int | None = None
     sqlite_version: tuple[int, ...] = ()
 

@@ -5,6 +5,7 @@ and judged in `checks/items.py`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,8 @@ class Options:
     only: tuple[str, ...] = ()
     attest: tuple[str, ...] = ()
     offline: bool = False
+    rehearse: bool = False
+    report: Path | None = None
 
 
 @command
@@ -33,6 +36,10 @@ def check_live(
         list[str] | None, typer.Option(help="State that this is so; good for 90 days. Repeat it.")
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask Telegram.")] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="First play your shop against the sandbox; good for a day.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Also write the findings as one HTML page.")] = None,
 ) -> None:
     """Is the bot ready for real money? Each line with what was seen and what to do next.
 
@@ -44,13 +51,15 @@ def check_live(
 
       apay check-live --live --attest two-step
 
+      apay check-live --live --rehearse --report ready.html
+
       apay check-live --live --only ledger --json
     """
-    run(Options(tuple(only or ()), tuple(attest or ()), offline), env)
+    run(Options(tuple(only or ()), tuple(attest or ()), offline, rehearse, report), env)
 
 
 def run(options: Options, env: Env) -> None:
-    from apaycli.checks.items import ATTESTABLE, CHECKS
+    from apaycli.checks.items import ATTESTABLE, CHECKS, REHEARSAL
     from apaycli.text import nearest, show
 
     names = [name for name, _ in CHECKS]
@@ -59,13 +68,35 @@ def run(options: Options, env: Env) -> None:
             if name not in allowed:
                 near = nearest(name, allowed) or f"; it takes {', '.join(allowed)}"
                 raise UsageError(f"{option} {show(name, 40)!r} is not known{near}")
+    if options.report is not None and not options.report.absolute().parent.is_dir():
+        raise UsageError(f"--report {options.report}: the folder is not there")
+    if options.rehearse:
+        from apaycli.cli.rehearse import rehearse
+
+        rehearse(env)
+        _attest((REHEARSAL,), env)
     if options.attest:
         _attest(options.attest, env)
     facts = _gather(options, env)
     findings = [(name, check(facts)) for name, check in CHECKS if not options.only or name in options.only]
+    if options.report is not None:
+        _write_report(options.report, findings, facts, env)
     _render(findings, facts, env)
     if any(finding.outcome in {"fail", "manual"} for _, finding in findings):
         raise typer.Exit(NotGood.exit_code)
+
+
+def _write_report(path: Path, findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:
+    from apaycli.cli.live_report import render_report
+    from apaycli.files import complete_file
+
+    bot = "@" + facts.telegram.bot_username if facts.telegram and facts.telegram.bot_username else "the bot"
+    try:
+        with complete_file(path) as file:
+            file.write(render_report(findings, bot, facts.mode, facts.now).encode())
+    except OSError as error:
+        raise UsageError(f"--report {path}: {error.strerror}") from None
+    env.output.say(f"apay: the page is {path}")
 
 
 def _attest(names: tuple[str, ...], env: Env) -> None:

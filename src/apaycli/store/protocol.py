@@ -222,6 +222,10 @@ class Store(LookingUp, Protocol):
 
     def last_run(self) -> ListenerRun | None: ...
 
+    def runs_since(self, instant: int) -> list[ListenerRun]:
+        """Those that lived at `instant` or later, the oldest first."""
+        ...
+
     def gaps(self) -> list[Gap]:
         """Those that the owner has not acknowledged, the oldest first."""
         ...

@@ -99,6 +99,15 @@ class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, PurgeReading, Sendi
         return ListenerRun(*row) if row else None
 
     @reading
+    def runs_since(self, instant: int) -> list[ListenerRun]:
+        rows = self.db.execute(
+            "SELECT pid, mode, started_at, alive_at, last_contact_at, stopped_at FROM listener_runs"
+            " WHERE alive_at >= ? ORDER BY run_id",
+            (instant,),
+        )
+        return [ListenerRun(*row) for row in rows]
+
+    @reading
     def gaps(self) -> list[Gap]:
         rows = self.db.execute(f"SELECT from_at, until_at FROM gaps WHERE until_at > {_ACKNOWLEDGED_AT} ORDER BY 1")  # noqa: S608
         return [Gap(*row) for row in rows]

@@ -1,0 +1,256 @@
+"""`apay check-live --rehearse`: the merchant's own shop, played against the sandbox with the real program.
+
+Knows the story of a rehearsal and what must come of each step. Uses copies of stock file, terms and sentences in a
+folder of its own: hooks, notices, backups and the ledger of the shop are left alone, and nothing leaves this machine.
+"""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from apaycli.cli.env import Env
+from apaycli.errors import NotGood, UsageError
+
+_SECONDS_MAX = 60
+_ANSWER_MILLISECONDS_MAX = 3_000
+_CHANNEL = "@sandbox_channel"
+_FIRST, _SECOND, _THIRD = 1001, 1002, 2001
+_KEPT_SECTIONS = ("terms", "support", "messages", "declines", "listen")
+
+
+def rehearse(env: Env) -> None:
+    """Play it; each step is told. Raises NotGood with the step that did not go as it should."""
+    with tempfile.TemporaryDirectory(prefix="apay-rehearsal-") as name:
+        folder = Path(name)
+        sku = _furnish(folder, env)
+        environ = _environ(folder)
+        with _running(environ, folder, "sandbox", "--json") as sandbox:
+            environ |= {key: str(value) for key, value in json.loads(_line(sandbox)).items()}
+            environ.pop("APAY_LIVE_PROVIDER_TOKEN", None)
+            _Rehearsal(folder, environ, env, sku).play()
+
+
+def _furnish(folder: Path, env: Env) -> str:
+    """The shop's files in `folder`, with two units of the first product that is for sale. Returns its SKU."""
+    import tomlkit
+
+    product = next((each for each in env.stock.products.values() if not each.paused), None)
+    if product is None:
+        raise UsageError("there is nothing for sale to rehearse with", hint="apay stock")
+    document = tomlkit.parse(env.config.stock_file.read_text("utf-8-sig"))
+    table: Any = document["products"]
+    table[product.sku]["stock"] = 2
+    table[product.sku].pop("max_per_buyer", None)
+    (folder / "stock.toml").write_text(tomlkit.dumps(document), "utf-8")
+    _write_config(folder, env)
+    return product.sku
+
+
+def _write_config(folder: Path, env: Env) -> None:
+    import tomlkit
+
+    document = tomlkit.document()
+    for name, value in env.config.values.items():
+        section, _, key = name.partition(".")
+        if section in _KEPT_SECTIONS and value is not None and env.config.origins[name] != "default":
+            if section not in document:
+                document[section] = tomlkit.table()
+            shown = f"{value}s" if type(value) is int else str(value) if isinstance(value, Path) else value
+            document[section][key] = shown
+    if "support" in document:
+        document["support"].pop("forward_to", None)
+    if env.config.decline_wordings:
+        document["declines"] = _nested(env.config.decline_wordings)
+    (folder / "config.toml").write_text(tomlkit.dumps(document), "utf-8")
+
+
+def _nested(wordings: Any) -> dict[str, Any]:
+    """`bn.sold_out` to a table in a table."""
+    found: dict[str, Any] = {}
+    for key, text in wordings.items():
+        language, dot, reason = key.partition(".")
+        (found.setdefault(language, {}) if dot else found)[reason if dot else key] = text
+    return found
+
+
+class _Rehearsal:
+    """One story, step by step."""
+
+    def __init__(self, folder: Path, environ: dict[str, str], env: Env, sku: str) -> None:
+        from apaycli.sandbox.remote import RemoteBuyers
+
+        self._folder, self._environ, self._env, self._sku = folder, environ, env, sku
+        self._buyers = RemoteBuyers(environ["APAY_API_URL"])
+        self._payload = ""
+
+    def play(self) -> None:
+        self._payload = self._send()
+        with self._listening():
+            self._step("a buyer buys", self._buys)
+            self._step("the last unit is sold once", self._sells_out)
+            self._step("a receipt that comes twice is recorded once", self._comes_twice)
+            self._step("money for what is sold out is flagged", self._is_oversold)
+        self._step("after kill -9 nothing is missing", self._is_killed)
+
+    def _step(self, name: str, work: Callable[[], str | None]) -> None:
+        wrong = work()
+        if wrong is not None:
+            raise NotGood(
+                f"the rehearsal stopped at: {name}: {wrong}", hint="apay check-live --rehearse plays it again"
+            )
+        self._env.output.say(f"apay: rehearsal: {name}")
+
+    def _send(self) -> str:
+        done = self._apay("send-invoice", self._sku, "--to", _CHANNEL, "--uses", "unlimited", "--json")
+        return str(json.loads(done)["invoice_payload"])
+
+    def _buys(self) -> str | None:
+        checkout = self._press(_FIRST)
+        if checkout["outcome"] != "accepted":
+            return f"declined: {checkout['error_message']}"
+        if checkout["answer_milliseconds"] > _ANSWER_MILLISECONDS_MAX:
+            return f"the answer took {checkout['answer_milliseconds']} ms"
+        self._pay(checkout)
+        return self._expect(1)
+
+    def _sells_out(self) -> str | None:
+        last, late = self._press(_SECOND), self._press(_THIRD)
+        self._pay(last)
+        if (last["outcome"], late["outcome"]) != ("accepted", "declined"):
+            return f"the last unit: {last['outcome']}, one more: {late['outcome']}"
+        return self._expect(2)
+
+    def _comes_twice(self) -> str | None:
+        self._buyers.act("redeliver", last=2, new_ids=True)
+        return self._expect(2)
+
+    def _is_oversold(self) -> str | None:
+        checkout = self._press(_THIRD)
+        self._buyers.act("pay", checkout_id=checkout["checkout_id"], force=True)
+        wrong = self._expect(3)
+        flags = [row["flag"] for row in self._receipts()]
+        return wrong or (None if flags[-1] == "oversold" else f"its flag is {flags[-1] or 'none'}")
+
+    def _is_killed(self) -> str | None:
+        """Paid while nobody listens: the listener is killed, the money comes, the next one finds it."""
+        with self._listening() as listener:
+            listener.kill()
+            listener.wait()
+        checkout = self._buyers.look("ledger")["checkouts"][0]
+        self._buyers.act("pay", checkout_id=checkout["checkout_id"])
+        with self._listening():
+            return self._expect(4)
+
+    # -- how --------------------------------------------------------------------------------------------------------
+
+    def _press(self, buyer: int) -> dict[str, Any]:
+        """Agree to the terms where they are asked for, then press Pay, from a country that is delivered to."""
+        self._agree(buyer)
+        fields: dict[str, Any] = {"payload": self._payload, "buyer": buyer, "wait": True}
+        product = self._env.stock.products[self._sku]
+        if product.shipping:
+            country = next(iter(product.shipping[0].countries), "IN")
+            parts = dict.fromkeys(("state", "city", "street_line1", "street_line2", "post_code"), "x")
+            fields["order_info"] = {"shipping_address": {"country_code": country, **parts}}
+        return self._buyers.act("press_pay", **fields)
+
+    def _agree(self, buyer: int) -> None:
+        if not self._env.config.values.get("terms.require_acceptance"):
+            return
+        self._buyers.act("send_text", user=buyer, text="/terms")
+        button = self._wait_for(lambda: self._button(buyer), "no button under /terms")
+        self._buyers.act("press_button", user=buyer, chat_id=buyer, **button, wait=True)
+
+    def _button(self, buyer: int) -> dict[str, Any] | None:
+        for message in reversed(self._buyers.look(f"messages?chat_id={buyer}")["messages"]):
+            for row in message.get("reply_markup", {}).get("inline_keyboard", []):
+                if str(row[0].get("callback_data", "")).startswith("a:"):
+                    return {"message_id": message["message_id"], "data": row[0]["callback_data"]}
+        return None
+
+    def _pay(self, checkout: dict[str, Any]) -> None:
+        self._buyers.act("pay", checkout_id=checkout["checkout_id"])
+
+    def _expect(self, count: int) -> str | None:
+        """So many receipts, and after a moment no more."""
+        try:
+            self._wait_for(lambda: len(self._receipts()) >= count or None, "")
+        except NotGood:
+            return f"{len(self._receipts())} receipt(s), {count} were paid"
+        self._wait_for(
+            lambda: self._buyers.look("state")["pending_update_count"] == 0 or None, "updates are left waiting"
+        )
+        found = len(self._receipts())
+        return None if found == count else f"{found} receipt(s), {count} were paid"
+
+    def _wait_for(self, look: Callable[[], Any], complaint: str) -> Any:
+        deadline = time.monotonic() + 20
+        while (found := look()) is None:
+            if time.monotonic() > deadline:
+                raise NotGood(f"the rehearsal stopped: {complaint}")
+            time.sleep(0.05)
+        return found
+
+    def _receipts(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self._apay("export", "--csv"))))
+
+    def _apay(self, *arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 - our own program
+            _program(arguments), env=self._environ, cwd=self._folder, capture_output=True, text=True, check=False,
+            timeout=_SECONDS_MAX,
+        )  # fmt: skip
+        if done.returncode != 0:
+            said = (done.stderr.strip().splitlines() or ["?"])[-1]
+            raise NotGood(f"the rehearsal stopped: apay {arguments[0]} ended with {done.returncode}: {said}")
+        return done.stdout
+
+    @contextmanager
+    def _listening(self) -> Iterator["subprocess.Popen[str]"]:
+        with _running(self._environ, self._folder, "listen", "--json") as listener:
+            while '"ready"' not in _line(listener):
+                pass
+            yield listener
+
+
+@contextmanager
+def _running(environ: dict[str, str], folder: Path, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        _program(arguments), env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise NotGood("the rehearsal stopped: a part of it ended too soon")
+    return line
+
+
+def _program(arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", "apaycli", *arguments]
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """Nothing of the merchant's own environment that names a shop."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("APAY_")}
+    own = {
+        "APAY_CONFIG": folder / "config.toml",
+        "APAY_STORE": folder / "apay.db",
+        "APAY_STOCK": folder / "stock.toml",
+        "XDG_STATE_HOME": folder / "state",
+    }
+    return kept | {name: str(path) for name, path in own.items()} | {"PYTHONUTF8": "1"}

@@ -44,7 +44,9 @@ def test_a_program_that_confirms_before_it_commits_is_found_out(tmp_path: Path) 
     listener = tmp_path / "src" / "apaycli" / "listen" / "listener.py"
     source, awaited = listener.read_text("utf-8"), "await to_its_end(self._take_group("
     assert source.count(awaited) == 1, "the source has moved on: adjust the mistake"
-    listener.write_text(source.replace(awaited, "asyncio.ensure_future(self._take_group("), "utf-8")
+    # Confirmed at once, committed a third of a second later: a kill between the two is then no matter of luck.
+    mistaken = "asyncio.get_running_loop().call_later(0.3, asyncio.ensure_future, self._take_group("
+    listener.write_text(source.replace(awaited, mistaken), "utf-8")
     nursery = Nursery(tmp_path / "src")
     shop = new_shop(tmp_path, nursery, seed=3)
     with shop:

@@ -44,12 +44,17 @@ def test_a_program_that_confirms_before_it_commits_is_found_out(tmp_path: Path) 
     listener = tmp_path / "src" / "apaycli" / "listen" / "listener.py"
     source, awaited = listener.read_text("utf-8"), "await to_its_end(self._take_group("
     assert source.count(awaited) == 1, "the source has moved on: adjust the mistake"
-    # Confirmed at once, committed a third of a second later: a kill between the two is then no matter of luck.
-    mistaken = "asyncio.get_running_loop().call_later(0.3, asyncio.ensure_future, self._take_group("
-    listener.write_text(source.replace(awaited, mistaken), "utf-8")
+    # Queries are answered as ever, so that buyers pay. Payments are confirmed at once and committed a third of a second
+    # later, which is longer than most lives last: on a busy machine, too, some kill falls between the two.
+    later = (
+        "await (to_its_end if isinstance(group[0].update, PreCheckoutQuery) else lambda taking: asyncio.sleep("
+        "0, asyncio.get_running_loop().call_later(0.3, asyncio.ensure_future, taking)))(self._take_group("
+    )
+    listener.write_text(source.replace(awaited, later), "utf-8")
     nursery = Nursery(tmp_path / "src")
     shop = new_shop(tmp_path, nursery, seed=3)
     with shop:
         play(shop, 3, KILLS)
     nursery.close()
-    assert any(sentence.startswith("lost: ") for sentence in violations(shop))
+    found = violations(shop)
+    assert any(sentence.startswith("lost: ") for sentence in found)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from apaycli.core.model import Booking, OrderInfo, Receipt, ReceiptRow, User
+from apaycli.core.reconcile import Finding
+from apaycli.store.protocol import Store
 
 BUYER = User(1001, "রহিম", "Uddin", "rahim")
 
@@ -64,3 +66,10 @@ def row(**changes: Any) -> ReceiptRow:
         order_address='{"city": "Dhaka"}',
     )
     return made._replace(**changes)
+
+
+def finding_of(store: Store, receipt_id: int) -> Finding | None:
+    """What A-Pay last said of a receipt."""
+    dossier = store.dossier(receipt_id)
+    assert dossier is not None
+    return dossier.finding

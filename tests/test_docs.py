@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -14,9 +15,13 @@ from apaycli.checks.items import ATTESTABLE, CHECKS
 from apaycli.checks.status import ALARMS
 from apaycli.checks.verify import CHECKS as VERIFY_CHECKS
 from apaycli.cli.app import COMMANDS
+from apaycli.cli.export import JOURNALS, STATEMENTS
 from apaycli.cli.listen_output import _EVENT_NAMES
 from apaycli.config import KEYS, load_config
+from apaycli.core.apay_report import Match
 from apaycli.core.model import DeclineReason, Flag
+from apaycli.core.postings import ACCOUNTS
+from apaycli.core.reconcile import STATES
 from apaycli.stockfile import read_stock_file
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +68,13 @@ def test_json_page_has_every_event() -> None:
     page = doc("json.md")
     for name in _EVENT_NAMES.values():
         assert f"`{name}`" in page
+
+
+def test_the_pages_of_the_books_have_every_preset_account_state_and_match() -> None:
+    for word in (*STATEMENTS, *JOURNALS, *ACCOUNTS):
+        assert f"`{word}`" in doc("export.md")
+    for word in (*STATES, *get_args(Match)):
+        assert f"`{word}`" in doc("reconcile.md")
 
 
 def sample_values(text: str) -> dict[str, object]:
@@ -112,7 +124,20 @@ PAGES_WITH_COMMANDS = (
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("first-invoice", "stock-file", "check-live", "ledger", "invoices", "conversation")
+        for name in (
+            "first-invoice",
+            "secrets",
+            "stock-file",
+            "check-live",
+            "ledger",
+            "books",
+            "invoices",
+            "conversation",
+            "export",
+            "reconcile",
+            "stats",
+            "explain",
+        )
     ),
 )
 

@@ -13,14 +13,17 @@ FUNCTION_LINES_MAX = 70
 
 LAYERS = {
     "errors": 0, "money": 0, "clock": 0, "text": 0, "files": 0, "crashpoints": 0, "pace": 0, "__init__": 0,
-    "core": 1,
+    "core": 1, "pastes": 1, "explanations": 1,
     "config": 2, "stockfile": 2, "messagefile": 2, "botapi": 2, "apayapi": 2, "hookpost": 2, "store": 2, "sandbox": 2,
-    "merchant": 3, "backups": 3, "sending": 3, "campaign": 3, "listen": 3, "checks": 3, "books": 3,
+    "merchant": 3, "backups": 3, "sending": 3, "reconciling": 3, "campaign": 3, "listen": 3, "checks": 3, "books": 3,
     "cli": 4,
     "__main__": 5,
 }  # fmt: skip
 SAME_ROOM = {
     "config_places": "config",
+    "files_folder": "files",
+    "files_together": "files",
+    "config_secrets": "config",
     "config_values": "config",
     "stockedit": "stockfile",
     "stock_values": "stockfile",
@@ -42,9 +45,9 @@ NEVER = {
 }
 # The world is handed in: time, chance and processes are touched in these files alone.
 ONLY_IN = {
-    "time": {"clock.py", "sending.py", "cli/demo.py", "cli/rehearse.py", "botapi/http_httpx.py"},
+    "time": {"clock.py", "sending.py", "reconciling.py", "cli/demo.py", "cli/rehearse.py", "botapi/http_httpx.py"},
     "secrets": {"cli/env.py"},
-    "subprocess": {"cli/demo.py", "cli/rehearse.py", "backups.py"},
+    "subprocess": {"cli/own_process.py", "backups.py"},
     "httpx": {"botapi/http_httpx.py"},
 }
 NO_FLOAT_IN = {"core", "money", "stockfile", "books", "store"}

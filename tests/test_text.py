@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apaycli import text as text_room
-from apaycli.text import hide, json_text, last_four, nearest, redact, show, storable
+from apaycli.text import hide, json_text, last_four, nearest, redact, show, shows_as_it_is, storable
 
 BOT_TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 PROVIDER_TOKEN = "5339151:TEST:2f0f7a0e-8f6a-4c5e-9a5a-0e5b6f1c2d3e"
@@ -169,3 +169,17 @@ def test_the_nearest_word_is_offered() -> None:
     assert nearest("stok", ["stock", "price"]) == " (did you mean 'stock'?)"
     assert nearest("zzz", ["stock", "price"]) == ""
     assert nearest("stok", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "surely"),
+    [
+        ("Rahim Uddin", True), ("রহিম ক্\u200dষ", True), ("e" + "\u0301" * 6, True), ("", True), ("a" * 5000, True),
+        ("\x1b", False), ("a\nb", False), ("\u202eé", False), ("é\x9b", False), ("e" + "\u0301" * 7, False),
+        ("é\ud800", False),
+        ("🦆" * 7, False),  # only perhaps: nobody looked closer
+    ],
+)  # fmt: skip
+def test_what_surely_shows_as_it_is(text: str, surely: bool) -> None:
+    assert shows_as_it_is(text) is surely
+    assert not surely or show(text, 10_000) == text

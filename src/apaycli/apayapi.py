@@ -1,16 +1,19 @@
-"""A-Pay's own API: which payment methods are on, and their limits.
+"""A-Pay's own API: which payment methods are on, and what became of a deposit.
 
 Knows A-Pay's addresses, its header and its habit of refusing with HTTP 200 (look at `success` first). Never knows an
-HTTP library: `get` is handed in. Source: A-Pay's API pages, `GET /Remotes/payment-systems-info`; limits are decimal
-texts in major units, unknown fields are ignored, and it wants to be asked at most every five minutes.
+HTTP library: `get` is handed in. Source: A-Pay's API pages. `GET /Remotes/payment-systems-info`: limits are decimal
+texts in major units, and it wants to be asked at most every five minutes. `GET /Remotes/deposit-info`: the amount is a
+JSON number in major units, read as a decimal. Unknown fields are ignored.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
 from apaycli.core.model import PaymentMethod
+from apaycli.core.reconcile import STATUSES, Deposit
 from apaycli.errors import TelegramError
 from apaycli.money import AmountError, currencies, parse_amount
 from apaycli.text import redact, show
@@ -25,6 +28,23 @@ class APayError(TelegramError):
     """A-Pay cannot be reached, or refuses."""
 
     slug = "apay"
+
+
+class APayRefused(APayError):
+    """It said no, in its own words. The text for an unknown deposit is not published, nor is that for a wrong key."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message, hint="check [apay] base_url, api_key_file and project_id")
+        self.code = code
+
+
+class APayUnreadable(APayError):
+    """It said yes, and what it said is not what its pages describe."""
+
+
+# What "I do not know this deposit" may look like: 400 in the one example of its pages.
+_UNKNOWN_DEPOSIT_CODES = {400, 404}
+_AMOUNT_DIGITS_MAX = 20
 
 
 class APay:
@@ -42,19 +62,65 @@ class APay:
         on = [system for system in systems if isinstance(system, dict) and system.get("deposit") is not False]
         return [method for system in on if (method := _method(system)) is not None]
 
+    def deposit(self, *, order_id: str | None = None, custom_transaction_id: str | None = None) -> Deposit | None:
+        """What became of it, by one of its ids. None: A-Pay knows no such deposit, or says so.
+
+        Raises APayUnreadable for an answer with other fields than described, APayError where there is none.
+        """
+        ids = {"order_id": order_id, "custom_transaction_id": custom_transaction_id}
+        try:
+            answer = self._ask("deposit-info", **{name: value for name, value in ids.items() if value})
+        except APayRefused as refusal:
+            if refusal.code in _UNKNOWN_DEPOSIT_CODES:
+                return None
+            raise
+        return _deposit(answer)
+
     def _ask(self, name: str, **query: str) -> dict[str, Any]:
         url = f"{self._base}/Remotes/{name}?{urlencode({'project_id': self._project_id, **query})}"
         status, body = self._get(url, self._headers, _SECONDS_MAX)
         try:
-            answer = json.loads(body)
-        except ValueError:
+            answer = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise APayError(f"A-Pay's answer to {name} is no JSON object (HTTP {status})")
         if answer.get("success") is not True:
             said = show(redact(str(answer.get("message", ""))), 200)
-            raise APayError(f"A-Pay refused {name}: {said}", hint="check [apay] base_url, api_key_file and project_id")
+            raise APayRefused(f"A-Pay refused {name}: {said}", _code(answer, status))
         return answer
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
+
+
+def _code(answer: Mapping[str, Any], status: int) -> int:
+    """The body's, unless the HTTP status says that something else is wrong. 400 where neither says more."""
+    code = answer.get("code")
+    if status not in {200, *_UNKNOWN_DEPOSIT_CODES}:
+        return status
+    return code if type(code) is int else 400
+
+
+def _deposit(answer: Mapping[str, Any]) -> Deposit:
+    order_id, status, currency = (_word(answer, name) for name in ("order_id", "status", "currency"))
+    if status not in STATUSES:
+        raise APayUnreadable(f"A-Pay's answer has the status {show(status, 40)!r}")
+    amount = answer.get("amount")
+    if type(amount) is int:
+        amount = Decimal(amount)
+    if not isinstance(amount, Decimal) or amount < 0 or abs(amount.adjusted()) > _AMOUNT_DIGITS_MAX:
+        raise APayUnreadable("A-Pay's answer has no readable amount")
+    custom = answer.get("custom_transaction_id")
+    return Deposit(order_id, status, amount, currency, custom if isinstance(custom, str) else None)
+
+
+def _word(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 200:
+        raise APayUnreadable(f"A-Pay's answer has no readable {name}")
+    return value
 
 
 def _method(system: Mapping[str, Any]) -> PaymentMethod | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from apaycli.config_places import config_path
+from apaycli.config_secrets import SECRETS, Found, Whereabouts, find_secret, secret_of, whereabouts
 from apaycli.config_values import (
     BadValue,
     parse_api_url,
@@ -29,17 +30,14 @@ from apaycli.config_values import (
     render_duration,
 )
 from apaycli.core.model import DeclineReason, Mode
-from apaycli.errors import ConfigError, TokenError
+from apaycli.errors import ConfigError
 from apaycli.files import FileProblem, Real, parse_toml, read_text, refuse_readable_by_others
+from apaycli.pastes import bot_id_of, checked_bot_token, checked_hook_secrets, checked_provider_token
 from apaycli.text import hide, last_four, nearest
 
 DEFAULT_API_URL = "https://api.telegram.org"
-_BOT_TOKEN = re.compile(r"[1-9][0-9]{0,15}:[A-Za-z0-9_-]{30,}", re.ASCII)
-_PROVIDER_TOKEN = re.compile(r"[0-9]+:(TEST|LIVE):", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_TOKEN_BYTES_MAX = 4096
-_HOOK_SECRET_LENGTH_MIN = 16
 _UNKNOWN_TOLD_MAX = 20  # each with the nearest known one, which takes a moment to find
 
 
@@ -88,6 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("hooks.on_paid_url", parse_hook_url),
     Key("hooks.secret", parse_text, environment="APAY_HOOK_SECRET", secret=True),
     Key("hooks.secret_file", parse_path),
+    Key("secrets.keyring", parse_text),
 )
 
 
@@ -124,12 +123,9 @@ class Config:
 
     def hook_secrets(self) -> tuple[bytes, ...]:
         """What signs `on_paid_url`: one secret a line; while they are changed, the old and the new one."""
-        text = self._secret("hooks.secret", "APAY_HOOK_SECRET", "secret for hooks.on_paid_url")
-        secrets = [line.strip() for line in text.splitlines() if line.strip()]
+        secrets = checked_hook_secrets(self._secret("hooks.secret"))
         for secret in secrets:
             hide(secret)
-        if any(len(secret) < _HOOK_SECRET_LENGTH_MIN for secret in secrets):
-            raise ConfigError(f"a secret for hooks.on_paid_url is shorter than {_HOOK_SECRET_LENGTH_MIN} characters")
         return tuple(secret.encode() for secret in secrets)
 
     def apay_account(self) -> tuple[str, str, str] | None:
@@ -139,62 +135,30 @@ class Config:
             return None
         if not project_id:
             raise ConfigError("apay.base_url is set and apay.project_id is not")
-        return str(base_url), self._secret("apay.api_key", "APAY_API_KEY", "key of A-Pay's API"), str(project_id)
+        return str(base_url), self._secret("apay.api_key"), str(project_id)
 
     def bot_token(self) -> str:
         """The bot token, shape checked. Raises TokenError with the likely mistake."""
-        return _checked_bot_token(self._secret("bot.token", "APAY_BOT_TOKEN", "bot token"))
+        return checked_bot_token(self._secret("bot.token"))
 
     def bot_id(self) -> int:
         """The number before the colon is the bot's user id."""
-        return int(self.bot_token().partition(":")[0])
+        return bot_id_of(self.bot_token())
 
     def provider_token(self, mode: Mode) -> str:
         """The provider token of `mode`; one that names the other mode is refused."""
-        name = f"{mode} provider token"
-        token = self._secret(f"provider.{mode}_token", f"APAY_{mode.upper()}_PROVIDER_TOKEN", name)
-        match = _PROVIDER_TOKEN.match(token)
-        if match and match.group(1).lower() != mode:
-            raise TokenError(
-                f"the {name} says :{match.group(1)}:, but this runs in {mode} mode",
-                hint="BotFather gives one token for Paykassma Test and another for Paykassma Live",
-            )
-        hint = "copy it again from BotFather: /mybots, your bot, Payments"
-        if _BOT_TOKEN.fullmatch(token):
-            raise TokenError(f"the {name} looks like a bot token", hint=hint)
-        if not token.isprintable() or " " in token:
-            raise TokenError(f"the {name} is malformed: there are blanks or several lines in it", hint=hint)
-        return token
+        return checked_provider_token(self._secret(f"provider.{mode}_token"), mode)
 
-    def _secret(self, key: str, variable: str, name: str) -> str:
-        value = self.values.get(key)
-        file = self.values.get(f"{key}_file")
-        if value is None and file is not None:
-            try:
-                value = read_text(file, private=True, bytes_max=_TOKEN_BYTES_MAX)
-            except FileProblem as problem:
-                raise TokenError(f"the {name} cannot be read: {problem}") from None
-        if value is None or not value.strip():
-            raise TokenError(f"there is no {name}", hint=f"set {variable}, or {key}_file in the config")
-        token = _without_paste_marks(value)
-        hide(token)
-        return token
+    def found_secret(self, key: str) -> Found:
+        """A secret and the place where it lies. Raises TokenError."""
+        return find_secret(secret_of(key), self.values, self.origins)
 
+    def secret_whereabouts(self) -> tuple[Whereabouts, ...]:
+        """Each secret's place, for its owner's eyes."""
+        return tuple(whereabouts(secret, self.values, self.origins) for secret in SECRETS)
 
-def _without_paste_marks(value: str) -> str:
-    return value.strip().strip("\"'`").strip()
-
-
-def _checked_bot_token(token: str) -> str:
-    if _BOT_TOKEN.fullmatch(token):
-        return token
-    if re.search(r":(TEST|LIVE):", token):
-        cause = "it looks like a provider token"
-    elif re.search(r"\s", token):
-        cause = "there are blanks or several lines in it"
-    else:
-        cause = "it is digits, a colon and at least 30 of A-Z a-z 0-9 _ -"
-    raise TokenError(f"the bot token is malformed: {cause}", hint="copy it again from @BotFather (/token)")
+    def _secret(self, key: str) -> str:
+        return self.found_secret(key).text
 
 
 def parse_mode(live: bool, environ: Mapping[str, str]) -> Mode:
@@ -328,7 +292,7 @@ def _expanded(raw: Any, environ: Mapping[str, str]) -> Any:
 def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> list[str]:
     problems = [
         f"{path}: {name} and {name}_file are both given; keep one"
-        for name in ("bot.token", "provider.test_token", "provider.live_token", "apay.api_key", "hooks.secret")
+        for name in (secret.key for secret in SECRETS)
         if values.get(name) and values.get(f"{name}_file") and origins[name] == str(path)
     ]
     if values.get("terms.require_acceptance"):

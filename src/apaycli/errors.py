@@ -23,6 +23,7 @@ class ApayError(Exception):
 
     exit_code = 1
     slug = "unexpected"
+    problems: tuple[str, ...] = ()  # whole sentences, where there are several
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

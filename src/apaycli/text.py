@@ -21,6 +21,9 @@ _HARMFUL = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff\\ufffe\\uffff]"
 )
 
+# More in a row than may stack, if they were marks: what is no letter, digit or ASCII.
+_COMBINING_MAYBE = re.compile(rf"[^\w\x00-\x7f]{{{_COMBINING_MARKS_MAX + 1}}}")
+
 _BOT_TOKEN = re.compile(r"(?<![0-9])[0-9]{1,16}(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
 _PROVIDER_TOKEN = re.compile(r"(?<![0-9])[0-9]+(?::|%3[Aa])(TEST|LIVE)(?::|%3[Aa])[^\s\"'\\&]+")
 
@@ -54,6 +57,13 @@ def _thin_out_combining_marks(text: str) -> str:
         if run <= _COMBINING_MARKS_MAX:
             kept.append(character)
     return "".join(kept)
+
+
+def shows_as_it_is(text: str) -> bool:
+    """Whether `show` would surely leave `text` alone, whatever its length; False: perhaps not. For many at once."""
+    if text.isascii():
+        return text.isprintable()
+    return not _HARMFUL.search(text) and not _COMBINING_MAYBE.search(text)
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -120,6 +120,7 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (replace(GOOD, terms_text="Be nice."), "fail", "the terms have 8 characters"),
         (replace(GOOD, terms_text=None), "fail", "the terms have 0 characters"),
         (unstated("terms-clear"), "manual", "--attest terms-clear"),
+        (replace(GOOD, terms_text=TERMS + "[name of your shop], [14] days"), "warn", "2 place(s) in [brackets]"),
     ],
     "terms-confirmed": [(unstated("terms-confirmed"), "manual", "--attest terms-confirmed")],
     "support": [

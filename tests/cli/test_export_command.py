@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from apaycli.books.export import COLUMNS, PERSONAL_COLUMNS
+from apaycli.books.statement import ROWS_MAX
 from apaycli.core.model import Flag
 from ledger_rows import receipt
 from shop import Done, Shop
+from worksheet import read_sheet
 
 
 def instant(text: str) -> int:
@@ -75,6 +78,22 @@ def test_live_by_the_environment_is_the_live_books(sold: Shop) -> None:
         (("--csv", "--json"), "choose one of"),
         (("--json", "--jsonl"), "choose one of"),
         (("--csv", "--jsonl"), "choose one of"),
+        (("--json", "--xlsx", "a.xlsx"), "choose one of"),
+        (("--xlsx",), "--xlsx needs a file"),
+        (("--xlsx", "-"), "--xlsx needs a file"),
+        (("--xlsx", "a.xlsx", "--raw"), "--excel and --raw are for CSV"),
+        (("--xlsx", "a.xlsx", "--excel"), "--excel and --raw are for CSV"),
+        (("--preset", "sage"), "--preset takes zoho, quickbooks, xero, hledger, beancount"),
+        (("--preset", "xero", "--columns", "amount"), "a preset has its own columns"),
+        (("--preset", "hledger", "--personal"), "a preset has its own columns"),
+        (("--preset", "zoho", "--raw"), "a preset has its own columns"),
+        (("--preset", "zoho", "--json"), "--preset zoho is a format of its own"),
+        (("--preset", "xero", "--jsonl"), "--preset xero is a format of its own"),
+        (("--preset", "xero", "--xlsx", "a.xlsx"), "--preset xero is a format of its own"),
+        (("--preset", "hledger", "--csv"), "--preset hledger is a format of its own"),
+        (("--preset", "beancount", "--excel"), "--preset beancount is a format of its own"),
+        (("--preset", "hledger", "--mode", "all"), "test receipts are no income"),
+        (("--preset", "xero"), "a bank statement has one currency, and these receipts have INR, USD"),
         (("--json", "--excel"), "--excel and --raw are for CSV"),
         (("--jsonl", "--raw"), "--excel and --raw are for CSV"),
         (("--mode", "demo"), "--mode takes test, live or all"),
@@ -103,7 +122,7 @@ def test_a_wrong_option_is_refused_and_nothing_is_written(sold: Shop, options: t
     done = sold.run("export", *options)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
-    assert sorted(sold.folder.iterdir()) == before
+    assert sorted(path for path in sold.folder.iterdir() if path.suffix not in {".db-shm", ".db-wal"}) == before
 
 
 def test_without_a_ledger_there_are_no_books(shop: Shop) -> None:
@@ -219,6 +238,117 @@ def test_raw_is_not_for_a_terminal(shop: Shop) -> None:
     assert "\x1b" not in shop.run("export", "--raw", terminal=True).out
     assert "=1\x1b[2J" in shop.run("export", "--raw").out
     assert "'=1\\x1b[2J" in shop.run("export").out
+
+
+# -- for programs ------------------------------------------------------------------------------------------------------
+
+
+def test_xlsx_has_what_csv_has(sold: Shop) -> None:
+    done = sold.run("export", "--xlsx", str(sold.folder / "a.xlsx"))
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"apay: 3 receipt(s), test, written to {sold.folder / 'a.xlsx'}\n"
+    assert (sold.folder / "a.xlsx").stat().st_mode & 0o777 == 0o600
+    head, *body = csv.reader(io.StringIO(sold.run("export", "--raw").out, newline=""))
+    first, *rows = read_sheet(sold.folder / "a.xlsx")
+    assert [cell.text for cell in first.values()] == head
+    letters = dict(zip(head, first, strict=True))
+    for cells, row in zip(rows, body, strict=True):
+        assert [cells[letters[name]].text if letters[name] in cells else "" for name in head] == row
+    assert [path.name for path in sold.folder.iterdir() if "xlsx" in path.name] == ["a.xlsx"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [(OSError(28, "No space left on device"), 2), (KeyboardInterrupt(), 130)],
+    ids=["full", "ctrl-c"],
+)
+@pytest.mark.parametrize("call", ["utime", "remove"])
+def test_a_worksheet_that_is_not_whole_is_not_there(
+    sold: Shop, monkeypatch: pytest.MonkeyPatch, trouble: BaseException, code: int, call: str
+) -> None:
+    """`utime` and `remove` are calls of the library in the middle of packing."""
+
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(os, call, fail)
+    done = sold.run("export", "--xlsx", str(sold.folder / "a.xlsx"))
+    assert (done.code, done.out) == (code, "")
+    assert not [path for path in sold.folder.iterdir() if "xlsx" in path.name]
+
+
+def test_without_its_library_xlsx_says_what_to_install(sold: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    done = sold.run("export", "--xlsx", str(sold.folder / "a.xlsx"))
+    assert (done.code, done.out) == (2, "")
+    assert "--xlsx needs the XlsxWriter library" in done.err
+    assert "apay: hint: pip install 'apay[xlsx]'" in done.err
+    assert not (sold.folder / "a.xlsx").exists()
+
+
+def test_a_statement_is_for_one_currency(sold: Shop) -> None:
+    done = sold.run("export", "--preset", "xero")
+    assert "apay: hint: add --currency INR, and so on: one file each" in done.err
+    done = sold.run("export", "--preset", "xero", "--currency", "USD")
+    assert done.out.splitlines()[0] == "*Date,*Amount,Payee,Description,Reference"
+    assert len(done.out.splitlines()) == 2
+    assert sold.run("export", "--preset", "zoho", "--sku", "rubber-duck", "--excel").out.startswith("\ufeffDate,")
+
+
+@pytest.mark.parametrize("preset", ["xero", "hledger"])
+def test_what_cannot_be_booked_is_said(sold: Shop, preset: str) -> None:
+    with sold.store() as store, store.transaction() as tx:
+        tx.record_receipt(receipt(8, currency="XXX", flag=Flag.AMOUNT_MISMATCH), 8, b"{}", 9)
+        tx.record_receipt(receipt(9, total_amount=None, flag=Flag.AMOUNT_MISMATCH), 9, b"{}", 9)
+    done = sold.run("export", "--preset", preset, "--sku", "rubber-duck")
+    assert done.code == 0
+    assert "2 receipt(s) without a readable amount are left out: book them by hand" in done.err
+    assert done.out.count("Rubber duck") == 2
+
+
+def test_a_statement_that_is_too_long_for_its_program_is_warned_about(
+    sold: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ROWS_MAX, "xero", 1)
+    done = sold.run("export", "--preset", "xero", "--currency", "INR", str(sold.folder / "a.csv"))
+    assert "xero takes 1 rows at a time: split this with --since and --until" in done.err
+
+
+@pytest.mark.parametrize("preset", ["hledger", "beancount", "zoho"])
+@pytest.mark.parametrize(
+    ("zone", "at", "day"),
+    [
+        ("Asia/Kolkata", "2026-06-15T00:00:00+05:30", "2026-06-15"),
+        ("Asia/Kolkata", "2026-06-14T23:59:59.999+05:30", "2026-06-14"),
+        ("UTC", "2026-06-15T00:00:00+05:30", "2026-06-14"),
+        ("Europe/Berlin", "2026-03-29T00:00:00+01:00", "2026-03-29"),
+        ("Europe/Berlin", "2026-03-29T23:59:59.999+02:00", "2026-03-29"),
+        ("Europe/Berlin", "2026-10-25T23:59:59.999+01:00", "2026-10-25"),
+        ("America/Lima", "2026-12-31T23:59:59-05:00", "2026-12-31"),
+    ],
+)
+def test_a_booking_has_the_merchants_own_day(
+    shop: Shop, in_zone: Callable[[str], None], preset: str, zone: str, at: str, day: str
+) -> None:
+    in_zone(zone)
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_receipt(receipt(1, paid_at=instant(at)), 1, b"{}", 1)
+    lines = shop.run("export", "--preset", preset, "--since", day, "--until", day).out.splitlines()
+    assert [line[:10] for line in lines if line.startswith("2026-")] == [day]
+
+
+def test_money_that_went_back_is_booked_in_the_month_when_it_went(shop: Shop, in_zone: Callable[[str], None]) -> None:
+    in_zone("Asia/Kolkata")
+    with shop.store() as store, store.transaction() as tx:
+        number = tx.record_receipt(
+            receipt(1, paid_at=instant("2026-10-31T12:00:00+05:30"), flag=Flag.OVERSOLD), 1, b"{}", 1
+        )
+        assert tx.refund_done(number, "tr-9", instant("2026-11-01T00:00:00+05:30"))
+    october = shop.run("export", "--preset", "hledger", "--since", "2026-10-01", "--until", "2026-10-31").out
+    november = shop.run("export", "--preset", "hledger", "--since", "2026-11-01", "--until", "2026-11-30").out
+    assert ("Liabilities:Refunds              -499.00 INR" in october, "tr-9" in october) == (True, False)
+    assert ("Liabilities:Refunds               499.00 INR" in november, "reference:tr-9" in november) == (True, True)
+    assert "Income:Sales  " not in october + november
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

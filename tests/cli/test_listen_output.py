@@ -132,6 +132,7 @@ TALK: list[tuple[events.Event, str]] = [
     (events.Ready(AT, "shop_bot"), "apay: ready, @shop_bot is being heard; Ctrl-C stops it\n"),
     (events.Trouble(AT, "no answer", "see the line", 1.5), "apay: no answer (see the line); next try in 1.5 s\n"),
     (events.Trouble(AT, "no answer", None, 30.0), "apay: no answer; next try in 30 s\n"),
+    (events.TokenTaken(AT), "apay: there is a new bot token, and Telegram is asked with it from now on\n"),
     (
         events.StockTaken(AT, 3, ("odd price",)),
         "apay: the stock file has changed: 3 product(s) in force\napay: warning: odd price\n",

@@ -120,3 +120,16 @@ def test_a_page_that_cannot_be_written_is_said_before_anything_is_asked(shop: Sh
     done = shop.run("check-live", "--report", str(shop.folder / "nowhere" / "x.html"))
     assert done.code == 2
     assert shop.requests() == []
+
+
+def test_a_file_that_is_there_is_only_replaced_with_force(shop: Shop) -> None:
+    target = shop.folder / "config.toml"
+    target.write_text("mine")
+    done = shop.run("check-live", "--offline", "--report", str(target))
+    assert (done.code, done.out, target.read_text()) == (2, "", "mine")
+    assert f"--report {target} is there already" in done.err
+    assert "--force replaces it" in done.err
+    assert shop.run("check-live", "--offline", "--report", str(target), "--force").code == 6
+    assert target.read_text().startswith("<!doctype html>")
+    done = shop.run("check-live", "--force")
+    assert (done.code, done.out) == (2, "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from apaycli.botapi.client import Refused
 from apaycli.core.model import Flag
 from apaycli.listen.lock import listener_lock
 from ledger_rows import receipt
@@ -57,6 +58,16 @@ def bug(shop: Shop) -> None:
         raise RuntimeError("something that nobody thought of")
 
     shop.before = fail
+
+
+def refused_oddly(shop: Shop) -> None:
+    """With a text that has an explanation and no remedy of one line."""
+
+    def refuse(method: str, body: bytes) -> None:
+        if method == "sendInvoice":
+            raise Refused(method, 400, "Bad Request: START_PARAM_INVALID")
+
+    shop.before = refuse
 
 
 def other_bots_ledger(shop: Shop) -> None:
@@ -165,6 +176,10 @@ ERRORS = (
     Case("deadletters-replay-json", ("deadletters", "replay", "1", "2", "--json"), letters),
     Case("deadletters-unknown", ("deadletters", "show", "9"), letters),
     Case("deadletters-discard-payment", ("deadletters", "discard", "1"), letters),
+    Case("explain-unknown", ("explain", "chat not fund")),
+    Case("help-unknown", ("help", "enviroment")),
+    Case("no-such-figures", ("stats", "--by", "dya"), a_day),
+    Case("refused-and-explained", (*DUCK, RAHIM), refused_oddly),
     Case("a-bug", (*DUCK, RAHIM), bug),
 )  # fmt: skip
 OUTPUTS = (
@@ -199,6 +214,13 @@ OUTPUTS = (
     Case("deadletters-list-terminal", ("deadletters", "list", "--color", "never"), letters, terminal=True),
     Case("deadletters-list-json", ("deadletters", "list", "--json"), letters),
     Case("deadletters-show", ("deadletters", "show", "4"), letters),
+    Case("explain", ("explain", "Bad Request: chat not found")),
+    Case("explain-terminal", ("explain", "amount_mismatch", "--color", "never"), terminal=True),
+    Case("explain-json", ("explain", "exit", "9", "--json")),
+    Case("help", ("help",)),
+    Case("help-exit-codes", ("help", "exit-codes")),
+    Case("stats-by-product", ("stats", "-q", "--by", "product"), a_day),
+    Case("stats-by-reason", ("stats", "-q", "--by", "reason"), a_day),
     Case("deadletters-discard", ("deadletters", "discard", "1", "4", "--yes"), letters),
     Case("check-live-json", ("check-live", "--json", "--only", "provider-token", "--only", "bot")),
 )  # fmt: skip

@@ -56,6 +56,7 @@ class LoopbackHttp:
         self.requests: list[Request] = []
         self.complaints: list[str] = []
         self.refused_until = float("-inf")  # nobody listens at the other end: connection refused
+        self.bot_token: str | None = None  # the one in use, where it is another than the world's
 
     async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
         self._step(f"before {method}")
@@ -71,7 +72,8 @@ class LoopbackHttp:
             raise OutcomeUnknown(f"no answer from Telegram to {method} (timeout)") from None
 
     async def _ask(self, method: str, body: bytes) -> Reply:
-        result = self._world.handle(f"/bot{self._world.bot_token}/{method}", "application/json", body)
+        token = self.bot_token or self._world.bot_token
+        result = self._world.handle(f"/bot{token}/{method}", "application/json", body)
         self._step(f"after {method}")
         if isinstance(result, Answer):
             answer = result
@@ -89,6 +91,9 @@ class LoopbackHttp:
         if answer.transport != "reply":
             raise OutcomeUnknown(f"no answer from Telegram to {method} ({answer.transport})")
         return Reply(answer.status, answer.body)
+
+    def use_token(self, bot_token: str) -> None:
+        self.bot_token = bot_token
 
     async def close(self) -> None: ...
 

@@ -311,14 +311,13 @@ class Day:
 
         def keep(tx: Any) -> None:
             row = tx.db.execute("SELECT max(receipt_id) FROM receipts").fetchone()
-            if row[0] is None or tx.db.execute("SELECT 1 FROM refunds WHERE receipt_id = ?", row).fetchone():
+            if row[0] is None or not tx.refund_done(row[0], "TX-1", now):
                 return
-            tx.db.execute("INSERT INTO refunds VALUES (?, 'TX-1', ?)", (*row, now))
-            tx.db.execute("INSERT INTO disputes (receipt_id, reason, opened_at) VALUES (?, 'late', ?)", (*row, now))
-            tx.db.execute(
-                "INSERT INTO dispute_notes (dispute_id, text, written_at) SELECT max(dispute_id), 'x', ? FROM disputes",
-                (now,),
-            )
+            dispute_id = tx.open_dispute(row[0], "late", now)
+            tx.note_dispute(dispute_id, "parcel 4711", now)
+            tx.close_dispute(dispute_id, "won", now)
+            tx.refund_due(row[0], "it came back")
+            tx.refund_done(row[0], "TX-2", now)
             tx.db.execute(
                 "INSERT INTO reconciliations (receipt_id, state, checked_at) VALUES (?, 'pending', ?)", (*row, now)
             )

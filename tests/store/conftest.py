@@ -10,4 +10,5 @@ pytest.register_assert_rewrite(
     "contract_ledger",
     "contract_machine",
     "contract_receipts",
+    "contract_stats",
 )

@@ -6,6 +6,7 @@ Never knows an HTTP library (`http_httpx.py`, `http_aiohttp.py`), the ledger, or
     TelegramError (5)
     ├── Refused              Telegram answered no; nothing happened
     ├── NotSent              the request never left: nothing happened
+    │   └── TokenAwaited     the token was refused, and a new one is waited for: nothing happened
     └── OutcomeUnknown       it left, and no usable answer came: it may have taken effect
     TokenError (4)           401, 404 for the token: wrong or revoked
 """
@@ -56,6 +57,10 @@ class NotSent(TelegramError):
     slug = "unreachable"
 
 
+class TokenAwaited(NotSent):
+    """Telegram refused the bot token, and another one may be put in its place any moment (`listen/rotation.py`)."""
+
+
 class OutcomeUnknown(TelegramError):
     slug = "outcome_unknown"
 
@@ -72,6 +77,8 @@ class Http(Protocol):
 
 class AsyncHttp(Protocol):
     async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply: ...
+
+    def use_token(self, bot_token: str) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -174,6 +181,10 @@ class AsyncBotApi:
         """The updates that wait, undecoded, or None if they cannot be told apart; and the whole body."""
         reply = await self._http.post("getUpdates", encode(params), timeout_seconds)
         return parse_updates(reply), reply.body
+
+    def use_token(self, bot_token: str) -> None:
+        """Requests from now on carry this token of the same bot."""
+        self._http.use_token(bot_token)
 
     async def close(self) -> None:
         await self._http.close()

@@ -21,9 +21,13 @@ class AiohttpHttp:
     """
 
     def __init__(self, api_url: str, bot_token: str) -> None:
-        self._base = f"{api_url}/bot{bot_token}/"
+        self._api_url = api_url
+        self.use_token(bot_token)
         self._session = _session(api_url, _CONNECTIONS_MAX)
         self._polling = _session(api_url, 1)
+
+    def use_token(self, bot_token: str) -> None:
+        self._base = f"{self._api_url}/bot{bot_token}/"
 
     async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
         timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS_MAX)

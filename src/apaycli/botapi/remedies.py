@@ -30,6 +30,13 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
 
 
 def remedy_for(description: str) -> str | None:
-    """One sentence on what to do, or None."""
+    """One sentence on what to do, else where the text is explained, or None."""
     low = description.lower()
-    return next((remedy for part, remedy in _REMEDIES if part in low), None)
+    return next((remedy for part, remedy in _REMEDIES if part in low), None) or _explained(description)
+
+
+def _explained(description: str) -> str | None:
+    from apaycli.explanations import said_by_telegram  # only refusals need it, and few of them
+
+    entry = said_by_telegram(description)
+    return f"apay explain {entry.code}" if entry else None

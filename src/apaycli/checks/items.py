@@ -6,6 +6,7 @@ stated it, dated, within the last 90 days. Each name has its paragraph in `docs/
 """
 
 from collections.abc import Callable
+from functools import wraps
 
 from apaycli.checks.model import Finding, LiveFacts, TelegramFacts
 from apaycli.checks.owner_items import (
@@ -34,26 +35,24 @@ _WAL_RESET_FIXED = (3, 51, 3)
 Check = Callable[[LiveFacts], Finding]
 
 
-def _unseen(facts: LiveFacts) -> Finding | None:
-    """What to say of Telegram's side when nothing was seen of it."""
-    if facts.bot_token_error:
-        return Finding("fail", facts.bot_token_error, "set the bot token")
-    if facts.telegram is None:
-        return Finding("manual", "not looked at (--offline)", "run it again without --offline")
-    if facts.telegram.error:
-        return Finding("fail", facts.telegram.error, "reach Telegram first")
-    return None
+def _at_telegram(check: Callable[[LiveFacts, TelegramFacts], Finding]) -> Check:
+    """A check of Telegram's side, and what to say where nothing was seen of it."""
+
+    @wraps(check)
+    def checked(facts: LiveFacts) -> Finding:
+        if facts.bot_token_error:
+            return Finding("fail", facts.bot_token_error, "set the bot token")
+        if facts.telegram is None:
+            return Finding("manual", "not looked at (--offline)", "run it again without --offline")
+        if facts.telegram.error:
+            return Finding("fail", facts.telegram.error, "reach Telegram first")
+        return check(facts, facts.telegram)
+
+    return checked
 
 
-def _telegram(facts: LiveFacts) -> TelegramFacts:
-    return facts.telegram or TelegramFacts(error="not looked at")
-
-
-def check_bot(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    telegram = _telegram(facts)
+@_at_telegram
+def check_bot(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
     if telegram.bot_id != facts.configured_bot_id:
         return Finding("fail", f"Telegram says bot {telegram.bot_id}, the token says {facts.configured_bot_id}",
                        "copy the token again")  # fmt: skip
@@ -70,11 +69,9 @@ def check_provider_token(facts: LiveFacts) -> Finding:
     return Finding("pass", f"the provider token says :{facts.provider_token_word}:")
 
 
-def check_invoice_probe(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    probe = _telegram(facts).probe
+@_at_telegram
+def check_invoice_probe(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
+    probe = telegram.probe
     if probe is None:
         return Finding("manual", "no invoice could be tried: a provider token and a product are needed", "see above")
     if probe:
@@ -84,22 +81,18 @@ def check_invoice_probe(facts: LiveFacts) -> Finding:
     )
 
 
-def check_webhook(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    webhook = _telegram(facts).webhook
+@_at_telegram
+def check_webhook(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
+    webhook = telegram.webhook
     if webhook and webhook.url:
         return Finding("fail", f"a webhook is set: {webhook.url}",
                        "if it is not yours, /revoke the token at BotFather; else apay listen --take-over")  # fmt: skip
     return Finding("pass", "no webhook is set")
 
 
-def check_pending(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    webhook = _telegram(facts).webhook
+@_at_telegram
+def check_pending(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
+    webhook = telegram.webhook
     count = webhook.pending_update_count if webhook else 0
     if count > _PENDING_MANY:
         return Finding("fail", f"{count} updates wait at Telegram", "run apay listen: after 24 h receipts are lost")
@@ -107,11 +100,9 @@ def check_pending(facts: LiveFacts) -> Finding:
                    "run apay listen" if count > 10 else "")  # fmt: skip
 
 
-def check_allowed_updates(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    webhook = _telegram(facts).webhook
+@_at_telegram
+def check_allowed_updates(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
+    webhook = telegram.webhook
     allowed = webhook.allowed_updates if webhook else None
     missing = [kind for kind in _NEEDED_UPDATES if allowed is not None and kind not in allowed]
     if missing:
@@ -120,11 +111,9 @@ def check_allowed_updates(facts: LiveFacts) -> Finding:
     return Finding("pass", "Telegram sends messages and pre-checkout queries")
 
 
-def check_commands(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    missing = [f"/{name}" for name in ("terms", "support") if name not in _telegram(facts).commands]
+@_at_telegram
+def check_commands(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
+    missing = [f"/{name}" for name in ("terms", "support") if name not in telegram.commands]
     if missing:
         return Finding("fail", f"{' and '.join(missing)} not in the bot's menu",
                        "apay commands publish")  # fmt: skip
@@ -174,11 +163,9 @@ def check_ledger(facts: LiveFacts) -> Finding:
     return Finding("pass", f"intact, sums agree, {receipts} receipt(s)")
 
 
-def check_clock(facts: LiveFacts) -> Finding:
-    unseen = _unseen(facts)
-    if unseen:
-        return unseen
-    offset = _telegram(facts).clock_offset_seconds
+@_at_telegram
+def check_clock(facts: LiveFacts, telegram: TelegramFacts) -> Finding:
+    offset = telegram.clock_offset_seconds
     if offset is None:
         return Finding("manual", "the server did not tell its time", "compare the machine's clock yourself")
     if abs(offset) > _CLOCK_SECONDS_MAX:

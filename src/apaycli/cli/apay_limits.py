@@ -24,7 +24,7 @@ def warn_of_limits(invoice: "Invoice", store: "Store", env: Env) -> None:
     if account is None:
         return
     try:
-        methods = _methods(account, store, env)
+        methods = methods_now(account, store, env)
     except ApayError as error:
         env.output.warn(f"A-Pay's limits are not known now: {error.message}")
         return
@@ -32,7 +32,8 @@ def warn_of_limits(invoice: "Invoice", store: "Store", env: Env) -> None:
         env.output.warn(f"{problem.field}: {problem.message}")
 
 
-def _methods(account: tuple[str, str, str], store: "Store", env: Env) -> "list[PaymentMethod]":
+def methods_now(account: tuple[str, str, str], store: "Store", env: Env) -> "list[PaymentMethod]":
+    """Asked now, or less than five minutes ago. Raises APayError: the account is wrong, or A-Pay is not there."""
     from apaycli.apayapi import POLL_SECONDS_MIN, APay
     from apaycli.botapi.http_httpx import get_once
     from apaycli.core.model import PaymentMethod

@@ -20,19 +20,21 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from apaycli.cli.env import Env
 from apaycli.cli.options import LEADING
 from apaycli.cli.output import Output, close_broken_pipe
-from apaycli.errors import ApayError, ConfigError, UsageError
+from apaycli.errors import ApayError, UsageError
 from apaycli.text import redact, show
 
 # Each command lives in the module of its name, as a function of that name or as a typer app with subcommands.
 COMMANDS = (
     *("send-invoice", "invoices", "links", "listen", "support", "check-live", "export", "stock", "hooks", "status"),
     *("backup", "restore", "purge", "verify", "deadletters", "messages", "commands", "config", "sandbox", "demo"),
+    *("receipts", "find", "refunds", "disputes", "stats", "day", "reconcile", "init", "explain", "help"),
 )
 
 _HELP = """Sell in Telegram through A-Pay: send invoices, answer in time, keep the books.
 
-The first steps: apay demo; then docs/first-invoice.md"""
+The first steps: apay demo, then apay init; docs/first-invoice.md"""
 _SECRET = re.compile(r"[0-9]+:(?:(?:TEST|LIVE):\S+|[A-Za-z0-9_-]{30,})")
+_EXPLAINED = {4, 5, 9}  # a token, Telegram and A-Pay, the ledger
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -145,8 +147,7 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
         error = UsageError(f"the output cannot be written: {error.strerror}")
     output = _output(env, arguments)
     if isinstance(error, ApayError):
-        problems = error.problems if isinstance(error, ConfigError) else ()
-        output.error(error.message, error.hint, error.slug, problems)
+        output.error(error.message, error.hint or _pointer(error), error.slug, error.problems)
         return error.exit_code
     if isinstance(error, typer.Exit | typer.Abort):
         return int(getattr(error, "exit_code", 1))
@@ -160,6 +161,12 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
     if env.common.debug:
         output.stderr.write("".join(show(line, 1000) + "\n" for line in report.splitlines()))
     return 1
+
+
+def _pointer(error: ApayError) -> str | None:
+    """Where an error is explained that names no remedy itself. Wrong usage and files say all there is to say."""
+    explained = error.exit_code in _EXPLAINED and error.slug != "telegram" and not error.problems
+    return f"apay explain {error.slug}" if explained else None
 
 
 def _report_usage(error: ClickException, output: Output) -> int:

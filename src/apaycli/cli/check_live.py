@@ -12,6 +12,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
+from apaycli.cli.target import refuse_target, written
 from apaycli.errors import ApayError, LedgerError, NotGood, TokenError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Options:
     offline: bool = False
     rehearse: bool = False
     report: Path | None = None
+    force: bool = False
 
 
 @command
@@ -40,6 +42,7 @@ def check_live(
         bool, typer.Option("--rehearse", help="First play your shop against the sandbox; good for a day.")
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Also write the findings as one HTML page.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a page that is there.")] = False,
 ) -> None:
     """Is the bot ready for real money? Each line with what was seen and what to do next.
 
@@ -55,7 +58,7 @@ def check_live(
 
       apay check-live --live --only ledger --json
     """
-    run(Options(tuple(only or ()), tuple(attest or ()), offline, rehearse, report), env)
+    run(Options(tuple(only or ()), tuple(attest or ()), offline, rehearse, report, force), env)
 
 
 def run(options: Options, env: Env) -> None:
@@ -68,8 +71,10 @@ def run(options: Options, env: Env) -> None:
             if name not in allowed:
                 near = nearest(name, allowed) or f"; it takes {', '.join(allowed)}"
                 raise UsageError(f"{option} {show(name, 40)!r} is not known{near}")
-    if options.report is not None and not options.report.absolute().parent.is_dir():
-        raise UsageError(f"--report {options.report}: the folder is not there")
+    if options.report is not None:
+        refuse_target(options.report, force=options.force, name="--report")
+    elif options.force:
+        raise UsageError("--force replaces a page: it needs --report FILE")
     if options.rehearse:
         from apaycli.cli.rehearse import rehearse
 
@@ -88,14 +93,10 @@ def run(options: Options, env: Env) -> None:
 
 def _write_report(path: Path, findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:
     from apaycli.cli.live_report import render_report
-    from apaycli.files import complete_file
 
     bot = "@" + facts.telegram.bot_username if facts.telegram and facts.telegram.bot_username else "the bot"
-    try:
-        with complete_file(path) as file:
-            file.write(render_report(findings, bot, facts.mode, facts.now).encode())
-    except OSError as error:
-        raise UsageError(f"--report {path}: {error.strerror}") from None
+    with written(path) as file:
+        file.write(render_report(findings, bot, facts.mode, facts.now).encode())
     env.output.say(f"apay: the page is {path}")
 
 

@@ -24,6 +24,11 @@ def parse_day(text: str, option: str) -> date:
     return day
 
 
+def day_of(instant: int) -> date:
+    """The merchant's day of an instant."""
+    return date.fromtimestamp(instant // 1000)  # noqa: DTZ012 - local time is meant
+
+
 def midnight(day: date) -> int:
     """The first millisecond of a day in the merchant's own time zone."""
     return round(datetime(day.year, day.month, day.day).timestamp()) * 1000  # noqa: DTZ001 - local time is meant

@@ -132,7 +132,7 @@ def _render(env: Env, letter: "DeadLetter", raw: bytes) -> None:
 def _write_raw(env: Env, target: Path, raw: bytes) -> None:
     import os
 
-    from apaycli.files import complete_file
+    from apaycli.cli.target import written
 
     stdout = env.output.stdout
     if str(target) == "-":
@@ -143,11 +143,8 @@ def _write_raw(env: Env, target: Path, raw: bytes) -> None:
         return
     if os.path.lexists(target):
         raise UsageError(f"{target} is there already")
-    try:
-        with complete_file(target) as file:
-            file.write(raw)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
+    with written(target) as file:
+        file.write(raw)
     env.output.say(f"apay: {len(raw)} bytes written to {target}")
 
 

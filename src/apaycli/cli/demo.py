@@ -5,23 +5,18 @@ run as processes of their own against the sandbox.
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
+from apaycli.cli.own_process import Process, clean_environ, next_line, run_to_its_end, running
 from apaycli.errors import ApayError
 
-_SECONDS_MAX = 50
 _RAHIM, _ASHA = 1001, 1002
 _CHANNEL = "@sandbox_channel"
 _STOCK = """\
@@ -56,34 +51,15 @@ class _Stage:
     def apay(self, *arguments: str) -> str:
         """Run a real command to its end and show what a merchant would see. Returns its stdout."""
         self.show("$ apay " + " ".join(arguments))
-        done = subprocess.run(  # noqa: S603 - our own program
-            _program(arguments), env=self.environ, cwd=self.folder, capture_output=True, text=True, check=False
-        )
+        done = run_to_its_end(self.environ, self.folder, *arguments)
         self.show(done.stderr + done.stdout)
         if done.returncode:
             raise ApayError(f"the demo's apay {arguments[0]} ended with {done.returncode}")
         return done.stdout
 
-    @contextmanager
-    def running(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        """A real command as a process beside us, stopped politely at the end."""
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            _program(arguments),
-            env=self.environ,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        overdue = threading.Timer(_SECONDS_MAX, process.kill)
-        overdue.daemon = True
-        overdue.start()
-        try:
-            yield process
-        finally:
-            overdue.cancel()
-            process.terminate()
-            process.communicate()
+    def running(self, *arguments: str) -> AbstractContextManager[Process]:
+        """A real command as a process beside us."""
+        return running(self.environ, self.folder, *arguments)
 
 
 @command
@@ -102,7 +78,7 @@ def run(env: Env) -> None:
     with tempfile.TemporaryDirectory(prefix="apay-demo-") as name:
         folder = Path(name)
         (folder / "stock.toml").write_text(_STOCK, "utf-8")
-        stage = _Stage(folder, _clean_environ(folder), env)
+        stage = _Stage(folder, clean_environ(folder), env)
         stage.tell("1. A shop with one rubber duck. This is its stock file:")
         stage.show(_STOCK)
         with stage.running("sandbox", "--json", "--seed", "1") as sandbox:
@@ -133,7 +109,7 @@ def _play(stage: _Stage) -> None:
     stage.apay("export", "--csv", "--columns", "paid_at,sku,amount,currency,buyer_name,telegram_payment_charge_id")
 
 
-def _buy(stage: _Stage, buyers: Any, listener: "subprocess.Popen[str]") -> str:
+def _buy(stage: _Stage, buyers: Any, listener: Process) -> str:
     """Rahim's purchase. Returns the payload of the invoice that he paid."""
     payload = str(buyers.look("ledger")["invoices"][0]["payload"])
     stage.tell('\n4. Rahim presses Pay. Telegram asks the bot "may I charge?" and would wait 10 seconds:')
@@ -147,27 +123,11 @@ def _buy(stage: _Stage, buyers: Any, listener: "subprocess.Popen[str]") -> str:
     return payload
 
 
-def _program(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "apaycli", *arguments]
-
-
-def _clean_environ(folder: Path) -> dict[str, str]:
-    """The demo must not meet the merchant's own shop."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("APAY_")}
-    own = {
-        "APAY_HOME": folder,
-        "APAY_STORE": folder / "apay.db",
-        "APAY_STOCK": folder / "stock.toml",
-        "XDG_STATE_HOME": folder / "state",
-    }
-    return kept | {name: str(path) for name, path in own.items()} | {"PYTHONUTF8": "1"}
-
-
 def _line(stream: IO[str] | None) -> str:
-    line = stream.readline() if stream else ""
-    if not line:
+    line = next_line(stream)
+    if line is None:
         raise ApayError("a part of the demo ended too soon")
-    return line.rstrip("\n")
+    return line
 
 
 def _show_until(stage: _Stage, stream: IO[str] | None, word: str) -> None:

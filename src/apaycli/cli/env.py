@@ -100,10 +100,14 @@ class Env:
         return store
 
     def open_api(self) -> "BotApi":
+        return self.api_of(self.config.api_url, self.config.bot_token())
+
+    def api_of(self, api_url: str, bot_token: str) -> "BotApi":
+        """The Bot API of a token that stands in no config yet."""
         from apaycli.botapi.client import BotApi
         from apaycli.botapi.http_httpx import HttpxHttp
 
-        return BotApi(HttpxHttp(self.config.api_url, self.config.bot_token()))
+        return BotApi(HttpxHttp(api_url, bot_token))
 
     def say_where(self, bot_name: str) -> None:
         """The first line of a command that talks to Telegram: bot, mode, ledger."""

@@ -1,42 +1,40 @@
 """`apay export`: the payment history for whoever keeps the books.
 
-Knows the options and where the text goes. Columns and formats are `books/export.py`.
+Knows the options and where the result goes. Columns and formats are `books/`'s, the choice `cli/receipt_filter.py`'s.
 """
 
-import os
-import re
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
+from apaycli.cli.receipt_filter import Choice, parse_choice
+from apaycli.cli.target import refuse_target, written
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from apaycli.core.model import ReceiptFilter, ReceiptRow
+    from apaycli.store.protocol import Store
 
-    from apaycli.books.export import Format
-    from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
+Form = Literal["csv", "json", "jsonl", "xlsx", "preset"]
 
 _BYTE_ORDER_MARK = "\ufeff"
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+JOURNALS = ("hledger", "beancount")
+STATEMENTS = ("zoho", "quickbooks", "xero")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
+    choice: Choice
     file: Path | None = None
     csv: bool = False
     jsonl: bool = False
-    since: str | None = None
-    until: str | None = None
-    mode: str | None = None
-    sku: str | None = None
-    currency: str | None = None
-    flag: str | None = None
+    xlsx: bool = False
+    preset: str | None = None
     columns: str | None = None
     personal: bool = False
     raw: bool = False
@@ -50,6 +48,10 @@ def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write; stdout without it.", show_default=False)] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated (the default).")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+    xlsx: Annotated[bool, typer.Option("--xlsx", help="A worksheet for Excel; needs FILE.")] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="For a program: zoho, quickbooks, xero, hledger or beancount.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="First day, such as 2026-11-01.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day, included.")] = None,
     mode: Annotated[str | None, typer.Option(help="test, live or all.")] = None,
@@ -64,41 +66,62 @@ def export(
     excel: Annotated[bool, typer.Option("--excel", help="CSV with the byte-order mark that Excel needs.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Hand over the receipts, oldest first.
+    """Hand over the receipts, oldest first. Days are those of this machine's time zone.
 
     Examples:
 
       apay export --csv receipts.csv
 
-      apay export --live --since 2026-11-01 --until 2026-11-30 --csv november.csv --excel
+      apay export --live --since 2026-11-01 --until 2026-11-30 --xlsx november.xlsx
+
+      apay export --live --preset hledger november.journal --since 2026-11-01 --until 2026-11-30
 
       apay export --jsonl --flag oversold
     """
-    options = Options(file, csv, jsonl, since, until, mode, sku, currency, flag, columns, personal, raw, excel, force)
-    run(options, env)
+    choice = Choice(since, until, mode, sku, currency, flag)
+    run(Options(choice, file, csv, jsonl, xlsx, preset, columns, personal, raw, excel, force), env)
 
 
 def run(options: Options, env: Env) -> None:
-    from apaycli.books.export import render_export
+    form = _form(options, env)
+    columns = _columns(options)
+    which = parse_choice(options.choice, env)
+    if form == "preset" and which.mode is None:
+        raise UsageError("test receipts are no income: a preset takes --mode live or --mode test")
+    file = None if options.file is None or str(options.file) == "-" else options.file
+    if file is not None:
+        refuse_target(file, force=options.force)
+    if form == "xlsx":
+        from apaycli.books.workbook import check_library
 
-    form, columns, which = _format(options, env), _columns(options), _filter(options, env)
-    to_file = options.file is not None and str(options.file) != "-"
-    raw = options.raw and (to_file or not env.output.is_terminal(env.output.stdout))
-    _refuse_target(options)
+        check_library()
     store = env.open_store(read_only=True)
     try:
-        rows = _Counted(store.receipts(which))
-        pieces = render_export(rows, columns, form, raw=raw)
-        if to_file and options.file is not None:
-            _write_file(options.file, pieces, excel=options.excel)
-            env.output.say(f"apay: {rows.count} receipt(s), {which.mode or 'all modes'}, written to {options.file}")
+        if form == "preset":
+            which = _one_book(str(options.preset), which, store, env)
+        rows = Counted(store.receipts(which))
+        if form == "xlsx" and file is not None:
+            _write_workbook(file, rows, columns)
         else:
-            _write_stdout(env, pieces, excel=options.excel)
+            raw = options.raw and (file is not None or not env.output.is_terminal(env.output.stdout))
+            pieces = (
+                _preset_pieces(str(options.preset), which, rows, store)
+                if form == "preset"
+                else _pieces(form, columns, rows, raw=raw)
+            )
+            if file is not None:
+                _write_file(file, pieces, excel=options.excel)
+            else:
+                _write_stdout(env, pieces, excel=options.excel)
     finally:
         store.close()
+    if file is not None:
+        env.output.say(f"apay: {rows.count} receipt(s), {which.mode or 'all modes'}, written to {file}")
+    if form == "preset":
+        _warn_of_length(str(options.preset), rows.count, env)
 
 
-class _Counted:
+class Counted:
     """An iterator that knows how much has passed."""
 
     def __init__(self, rows: "Iterator[ReceiptRow]") -> None:
@@ -111,13 +134,28 @@ class _Counted:
             yield row
 
 
-def _format(options: Options, env: Env) -> "Format":
-    if sum((options.csv, options.jsonl, env.common.as_json)) > 1:
-        raise UsageError("choose one of --csv, --json and --jsonl")
-    form: Format = "jsonl" if options.jsonl else "json" if env.common.as_json else "csv"
+def _form(options: Options, env: Env) -> Form:
+    as_json = env.common.as_json
+    if sum((options.csv, options.jsonl, options.xlsx, as_json)) > 1:
+        raise UsageError("choose one of --csv, --json, --jsonl and --xlsx")
+    if options.preset is not None:
+        return _preset_form(options, as_json)
+    if options.xlsx and (options.file is None or str(options.file) == "-"):
+        raise UsageError("--xlsx needs a file", hint="apay export --xlsx receipts.xlsx")
+    form: Form = "jsonl" if options.jsonl else "json" if as_json else "xlsx" if options.xlsx else "csv"
     if form != "csv" and (options.excel or options.raw):
-        raise UsageError("--excel and --raw are for CSV; JSON is always exact")
+        raise UsageError("--excel and --raw are for CSV; JSON and XLSX are always exact")
     return form
+
+
+def _preset_form(options: Options, as_json: bool) -> Form:
+    if options.preset not in (*STATEMENTS, *JOURNALS):
+        raise UsageError(f"--preset takes {', '.join((*STATEMENTS, *JOURNALS))}")
+    if options.columns is not None or options.personal or options.raw:
+        raise UsageError("a preset has its own columns: --columns, --personal and --raw are not for it")
+    if options.jsonl or options.xlsx or as_json or (options.preset in JOURNALS and (options.csv or options.excel)):
+        raise UsageError(f"--preset {options.preset} is a format of its own")
+    return "preset"
 
 
 def _columns(options: Options) -> list[str]:
@@ -138,80 +176,72 @@ def _columns(options: Options) -> list[str]:
     return wanted
 
 
-def _filter(options: Options, env: Env) -> "ReceiptFilter":
-    from apaycli.core.model import Flag, ReceiptFilter
+def _one_book(preset: str, which: "ReceiptFilter", store: "Store", env: Env) -> "ReceiptFilter":
+    """What may stand in one book: in a bank statement, one currency. Says what is left out."""
+    from apaycli.money import currencies
 
-    flags = [*Flag, "none"]
-    if options.flag is not None and options.flag not in flags:
-        raise UsageError(f"--flag takes {', '.join(flags)}")
-    since = _day(options.since, "--since")
-    until = _day(options.until, "--until")
-    if since and until and until < since:
-        raise UsageError("--until lies before --since")
-    return ReceiptFilter(
-        mode=_mode(options, env),
-        paid_from=_midnight(since) if since else None,
-        paid_before=_midnight(until + timedelta(days=1)) if until else None,
-        sku=options.sku,
-        currency=options.currency,
-        flag=options.flag,
-    )
-
-
-def _mode(options: Options, env: Env) -> "Mode | None":
-    match options.mode:
-        case None:
-            return env.mode
-        case "all":
-            return None
-        case "test" | "live" as mode:
-            return mode
-    raise UsageError("--mode takes test, live or all")
+    sums = store.receipt_sums(which)
+    readable = sorted({row.currency for row in sums if row.currency in currencies() and row.currency and row.readable})
+    unreadable = sum(row.receipts - (row.readable if row.currency in readable else 0) for row in sums)
+    if unreadable:
+        env.output.warn(f"{unreadable} receipt(s) without a readable amount are left out: book them by hand")
+    if preset in JOURNALS:
+        return which
+    if len(readable) > 1:
+        raise UsageError(
+            f"a bank statement has one currency, and these receipts have {', '.join(readable)}",
+            hint=f"add --currency {readable[0]}, and so on: one file each",
+        )
+    return replace(which, currency=readable[0]) if readable else which
 
 
-def _day(text: str | None, name: str) -> date | None:
-    if text is None:
-        return None
-    try:
-        if not _DATE.fullmatch(text):
-            raise ValueError(text)
-        day = date.fromisoformat(text)
-        _midnight(day)
-        _midnight(day + timedelta(days=1))
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"{name} takes a day such as 2026-11-30") from None
-    return day
+def _warn_of_length(preset: str, count: int, env: Env) -> None:
+    from apaycli.books.statement import ROWS_MAX
+
+    limit = ROWS_MAX.get(preset)
+    if limit is not None and count > limit:
+        env.output.warn(f"{preset} takes {limit} rows at a time: split this with --since and --until")
 
 
-def _midnight(day: date) -> int:
-    """The first millisecond of a day in the merchant's own time zone."""
-    return round(datetime(day.year, day.month, day.day).timestamp()) * 1000  # noqa: DTZ001 - local time is meant
+def _pieces(form: Form, columns: list[str], rows: Counted, *, raw: bool) -> Iterator[str]:
+    from apaycli.books.export import render_export
+
+    return render_export(rows, columns, "json" if form == "json" else "jsonl" if form == "jsonl" else "csv", raw=raw)
 
 
-def _refuse_target(options: Options) -> None:
-    file = options.file
-    if file is None or str(file) == "-":
-        return
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder")
-    if not file.absolute().parent.is_dir():
-        raise UsageError(f"the folder of {file} does not exist")
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{file} is no regular file")
-    if os.path.lexists(file) and not options.force:
-        raise UsageError(f"{file} is there already", hint="--force replaces it")
+def _preset_pieces(preset: str, which: "ReceiptFilter", rows: Counted, store: "Store") -> Iterator[str]:
+    from apaycli.books.journal import render_beancount, render_hledger
+    from apaycli.books.statement import render_statement
+    from apaycli.cli.days import day_of
+    from apaycli.core.postings import entries_of
+
+    entries = entries_of(rows, store.returned(which))
+    heading = f"apay, {which.mode} receipts" + ("" if which.mode == "live" else ": no real money")
+    match preset:
+        case "hledger":
+            return render_hledger(entries, day_of, heading)
+        case "beancount":
+            return render_beancount(entries, day_of, heading)
+    return render_statement(preset, entries, day_of)
+
+
+def _write_workbook(file: Path, rows: Counted, columns: list[str]) -> None:
+    import tempfile
+
+    from apaycli.books.workbook import write_workbook
+
+    with (
+        written(file) as target,
+        tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.absolute().parent) as folder,
+    ):
+        write_workbook(target, rows, columns, Path(folder))
 
 
 def _write_file(file: Path, pieces: "Iterator[str]", *, excel: bool) -> None:
-    from apaycli.files import complete_file
-
-    try:
-        with complete_file(file) as target:
-            target.write(_BYTE_ORDER_MARK.encode() if excel else b"")
-            for piece in pieces:
-                target.write(piece.encode("utf-8", "replace"))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}; no half file is left") from error
+    with written(file) as target:
+        target.write(_BYTE_ORDER_MARK.encode() if excel else b"")
+        for piece in pieces:
+            target.write(piece.encode("utf-8", "replace"))
 
 
 def _write_stdout(env: Env, pieces: "Iterator[str]", *, excel: bool) -> None:

@@ -121,6 +121,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         once=options.once,
         take_over=options.take_over,
         read_stock=_stock_reader(env),
+        fresh_token=_token_reader(env),
         runs=_hook_runs(env),
         back_up=backup_task(env),
         free_bytes=lambda: free_bytes(config.store_path.parent),
@@ -171,6 +172,35 @@ def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
             told_at = env.clock.monotonic()
             return StockNews(None, watch.problems)
         return None
+
+    return read
+
+
+def _token_reader(env: Env) -> "Callable[[], str | None] | None":
+    """Asked when Telegram refuses the token: another one that has been put in its place. None for a token that cannot
+    change while the process lives."""
+    from apaycli.errors import ApayError, TokenError
+    from apaycli.pastes import bot_id_of
+
+    if env.config.found_secret("bot.token").place not in {"file", "keyring"}:
+        return None
+    known = env.config.bot_token()
+
+    def read() -> str | None:
+        nonlocal known
+        try:
+            token = env.config.bot_token()
+        except ApayError:
+            return None  # no file, or half of one: it may be right the next time
+        if token == known:
+            return None
+        if bot_id_of(token) != bot_id_of(known):
+            raise TokenError(
+                f"the new bot token is of another bot, {bot_id_of(token)}: the ledger belongs to {bot_id_of(known)}",
+                hint="one config is one bot: apay init DIR makes another",
+            )
+        known = token
+        return token
 
     return read
 

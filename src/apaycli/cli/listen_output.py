@@ -63,6 +63,8 @@ class Renderer:
             case events.Trouble(_, message, hint, seconds):
                 hint = f" ({hint})" if hint else ""
                 say(f"apay: {message}{hint}; next try in {seconds:g} s")
+            case events.TokenTaken():
+                say("apay: there is a new bot token, and Telegram is asked with it from now on")
             case events.StockTaken(_, products, warnings):
                 say(f"apay: the stock file has changed: {products} product(s) in force")
                 for warning in warnings:
@@ -200,6 +202,7 @@ _EVENT_NAMES = {
     events.StockTaken: "stock_taken",
     events.StockRefused: "stock_refused",
     events.Trouble: "trouble",
+    events.TokenTaken: "token_taken",
     events.HookRan: "hook_ran",
     events.Standing: "standing",
     events.LedgerStopped: "ledger_stopped",

@@ -21,6 +21,7 @@ _NAMES = {
     "dead_letters": "dead letters lose their bytes",
     "hooks": "hooks lose what your program said",
     "support_requests": "closed requests lose their text",
+    "disputes": "closed disputes lose what you wrote about them",
     "notices": "untold messages go",
 }
 

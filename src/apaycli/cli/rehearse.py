@@ -7,9 +7,6 @@ folder of its own: hooks, notices, backups and the ledger of the shop are left a
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from apaycli.cli.env import Env
+from apaycli.cli.own_process import Process, clean_environ, next_line, run_to_its_end, running
 from apaycli.errors import NotGood, UsageError
 
-_SECONDS_MAX = 60
 _ANSWER_MILLISECONDS_MAX = 3_000
 _CHANNEL = "@sandbox_channel"
 _FIRST, _SECOND, _THIRD = 1001, 1002, 2001
@@ -32,8 +29,8 @@ def rehearse(env: Env) -> None:
     with tempfile.TemporaryDirectory(prefix="apay-rehearsal-") as name:
         folder = Path(name)
         sku = _furnish(folder, env)
-        environ = _environ(folder)
-        with _running(environ, folder, "sandbox", "--json") as sandbox:
+        environ = clean_environ(folder)
+        with running(environ, folder, "sandbox", "--json") as sandbox:
             environ |= {key: str(value) for key, value in json.loads(_line(sandbox)).items()}
             environ.pop("APAY_LIVE_PROVIDER_TOKEN", None)
             _Rehearsal(folder, environ, env, sku).play()
@@ -204,53 +201,22 @@ class _Rehearsal:
         return list(csv.DictReader(io.StringIO(self._apay("export", "--csv"))))
 
     def _apay(self, *arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own program
-            _program(arguments), env=self._environ, cwd=self._folder, capture_output=True, text=True, check=False,
-            timeout=_SECONDS_MAX,
-        )  # fmt: skip
+        done = run_to_its_end(self._environ, self._folder, *arguments)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["?"])[-1]
             raise NotGood(f"the rehearsal stopped: apay {arguments[0]} ended with {done.returncode}: {said}")
         return done.stdout
 
     @contextmanager
-    def _listening(self) -> Iterator["subprocess.Popen[str]"]:
-        with _running(self._environ, self._folder, "listen", "--json") as listener:
+    def _listening(self) -> Iterator[Process]:
+        with running(self._environ, self._folder, "listen", "--json") as listener:
             while '"ready"' not in _line(listener):
                 pass
             yield listener
 
 
-@contextmanager
-def _running(environ: dict[str, str], folder: Path, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        _program(arguments), env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-def _line(process: "subprocess.Popen[str]") -> str:
-    line = process.stdout.readline() if process.stdout else ""
-    if not line:
+def _line(process: Process) -> str:
+    line = next_line(process.stdout)
+    if line is None:
         raise NotGood("the rehearsal stopped: a part of it ended too soon")
     return line
-
-
-def _program(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "apaycli", *arguments]
-
-
-def _environ(folder: Path) -> dict[str, str]:
-    """Nothing of the merchant's own environment that names a shop."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("APAY_")}
-    own = {
-        "APAY_CONFIG": folder / "config.toml",
-        "APAY_STORE": folder / "apay.db",
-        "APAY_STOCK": folder / "stock.toml",
-        "XDG_STATE_HOME": folder / "state",
-    }
-    return kept | {name: str(path) for name, path in own.items()} | {"PYTHONUTF8": "1"}

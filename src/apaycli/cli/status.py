@@ -5,6 +5,7 @@ minute. What rings is `checks/status.py`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -138,6 +139,7 @@ def _render(found: "Status", alarms: "list[Alarm]", env: Env) -> None:
         ("dead letters", counts.dead_letters),
         ("untold notices", counts.notices),
         ("support requests", counts.support_requests),
+        ("secrets", _secrets(env)),
     ]
     width = max(len(name) for name, _ in rows) + 2 if env.output.is_terminal(env.output.stdout) else 0
     for name, value in rows:
@@ -190,8 +192,26 @@ def _document(found: "Status", alarms: "list[Alarm]", env: Env) -> dict[str, Any
         "gap_seconds": None if gap is None else gap // 1000,
         "free_bytes": found.free_bytes,
         "counts": _counts(found.counts),
+        "secrets": [
+            {"secret": each.secret.name, "place": each.found.place if each.found else None, "problem": each.problem}
+            | {"origin": each.origin if each.found else None, "last_four": each.found.last_four if each.found else None}
+            for each in env.config.secret_whereabouts()
+        ],
         "alarms": [asdict(alarm) for alarm in alarms],
     }
+
+
+def _secrets(env: Env) -> str:
+    """`bot-token …1234 (file bot-token)`: where each lies that is there, and which cannot be used."""
+    told = []
+    for each in env.config.secret_whereabouts():
+        if each.found is not None:
+            where = {"file": Path(each.found.origin).name, "environment": each.found.origin, "keyring": ""}
+            place = f"{each.found.place} {where.get(each.found.place, '')}".strip()
+            told.append(f"{each.secret.name} {each.found.last_four} ({place})")
+        elif each.problem is not None:
+            told.append(f"{each.secret.name}: cannot be used, see apay config show")
+    return _shown(", ".join(told) or "none")
 
 
 def _counts(counts: "LedgerCounts") -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
+from apaycli.cli.own_text import own_text
 from apaycli.errors import ApayError, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 _Number = Annotated[int, typer.Argument(metavar="REQUEST", help="The request's number.", min=1, max=2**63 - 1)]
-_INPUT_CHARACTERS_MAX = 1_000_000
 
 
 @app.callback()
@@ -105,9 +105,10 @@ def reply(
 
       apay support reply 7 - --close < answer.txt
     """
+    from apaycli.core.conversation import MESSAGE_UNITS_MAX
     from apaycli.messagefile import load_messages
 
-    body = (env.stdin.read(_INPUT_CHARACTERS_MAX) if text == "-" else text).strip()
+    body = own_text(env, text, "the answer", MESSAGE_UNITS_MAX)
     messages = load_messages(env.config.values.get("messages.file"), env.config.decline_wordings)
     api, store = env.open_api(), env.open_store()
     try:
@@ -115,7 +116,7 @@ def reply(
         if close and found.closed_at is not None:
             raise UsageError(f"request {found.request_id} was closed before; leave out --close")
         heading = messages.say("support_reply", found.language_code, number=found.request_id)
-        _check_answer(body, f"{heading}\n\n{body}")
+        _check_length(f"{heading}\n\n{body}")
         with store.transaction() as tx:
             reply_id = tx.record_support_reply(found.request_id, body, env.clock.now())
         _send(env, store, api, found, reply_id, f"{heading}\n\n{body}")
@@ -128,15 +129,11 @@ def reply(
     _show_document(env, request)
 
 
-def _check_answer(body: str, message: str) -> None:
+def _check_length(message: str) -> None:
     from apaycli.core.conversation import MESSAGE_UNITS_MAX
     from apaycli.core.wording import utf16_units
 
     units = utf16_units(message)
-    if not body:
-        raise UsageError("the answer is empty")
-    if any("\ud800" <= character <= "\udfff" for character in body):
-        raise UsageError("the answer has bytes in it that are no UTF-8 text")
     if units > MESSAGE_UNITS_MAX:
         raise UsageError(f"with its heading the answer has {units} characters, at most {MESSAGE_UNITS_MAX} are allowed")
 

@@ -137,6 +137,13 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenTaken:
+    """Telegram had refused the bot token; a new one of the same bot was found, and is used from now on."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class HookRan:
     """A hook was tried. `failure` is None when it was good; `again_at` is None when that was the last try."""
 
@@ -254,6 +261,7 @@ Event = (
     | StockTaken
     | StockRefused
     | Trouble
+    | TokenTaken
     | HookRan
     | Standing
     | LedgerStopped

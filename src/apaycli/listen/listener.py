@@ -28,6 +28,7 @@ from apaycli.listen.pace import Pace
 from apaycli.listen.polling import Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.replies import Replies
+from apaycli.listen.rotation import RotatingApi
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
 from apaycli.listen.setting import Setting
 from apaycli.listen.standstill import Standstill
@@ -57,7 +58,9 @@ class Listener:
         new_ids: NewIds,
         chance: random.Random,
     ) -> None:
-        self._api, self._store, self._writer = api, store, writer
+        fresh_token = setting.fresh_token
+        self._api = api if fresh_token is None else RotatingApi(api, fresh_token, clock, emit)
+        self._store, self._writer = store, writer
         self._shop, self._setting, self._clock, self._emit = shop, setting, clock, emit
         self._new_ids, self._chance = new_ids, chance
         self._stopping = asyncio.Event()

@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
-from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused, TokenAwaited
 from apaycli.botapi.methods import get_updates
 from apaycli.clock import Clock
 from apaycli.crashpoints import reach
@@ -25,6 +25,7 @@ _BATCH_MAX = 100
 _BACKOFF_SECONDS_MAX = 30.0
 _CONFLICT_SECONDS = 4.0
 _UNRECORDED_SECONDS = 1.0
+_TOKEN_SECONDS = 2.0  # somebody is putting a new token in place: buyers wait
 _BACKLOG_WORTH_TELLING = 1_000
 _READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
 
@@ -109,6 +110,8 @@ class Poller:
     async def _wait_after(self, failure: ApayError, failures: int) -> None:
         self.caught_up.clear()
         seconds = backoff_seconds(failures, self._chance)
+        if isinstance(failure, TokenAwaited):
+            seconds = _TOKEN_SECONDS
         if isinstance(failure, Refused):
             if failure.code == 409:
                 with suppress(Refused, OutcomeUnknown, NotSent):

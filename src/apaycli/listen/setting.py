@@ -21,6 +21,7 @@ class Setting:
     once: bool = False
     take_over: bool = False
     read_stock: Callable[[], "StockNews | None"] = lambda: None
+    fresh_token: Callable[[], str | None] | None = None  # asked when Telegram refuses the token: another one, if any
     runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
     back_up: "Callable[[], Awaitable[BackupNews | None]] | None" = None  # asked each minute; None: not due
     free_bytes: Callable[[], int | None] = lambda: None  # room left where the ledger lies

@@ -22,6 +22,9 @@ from apaycli.core.model import (
     ReceiptRow,
     Reservation,
 )
+from apaycli.store.protocol_books import BookKeeping, Reconciling
+from apaycli.store.protocol_cases import CaseKeeping, CaseLookup
+from apaycli.store.protocol_stats import Counting
 from apaycli.store.protocol_talk import LookingUp, TalkVerbs
 from apaycli.store.sqlite_purge import PurgeCounts
 from apaycli.store.values import (
@@ -51,7 +54,7 @@ class Unrecordable(Exception):
     """One update breaks a constraint of the ledger: a poisoned update, or a bug. Nothing of it was recorded."""
 
 
-class Transaction(TalkVerbs, Protocol):
+class Transaction(TalkVerbs, CaseKeeping, Reconciling, Protocol):
     """One atomic step. Nothing said here may be promised to anybody before it is committed."""
 
     def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
@@ -189,7 +192,7 @@ class Transaction(TalkVerbs, Protocol):
         ...
 
 
-class Store(LookingUp, Protocol):
+class Store(LookingUp, BookKeeping, CaseLookup, Counting, Protocol):
     """A ledger that is open. Reads stand outside of transactions and may be a moment old."""
 
     def transaction(self) -> AbstractContextManager[Transaction]: ...

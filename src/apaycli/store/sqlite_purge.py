@@ -22,6 +22,7 @@ class PurgeCounts(NamedTuple):
     dead_letters: int
     hooks: int  # what a merchant's program said
     support_requests: int
+    disputes: int  # closed ones: what the merchant wrote about them
     notices: int
 
 
@@ -50,11 +51,19 @@ _STEPS: tuple[tuple[str, str, str | None], ...] = (
         f"received_at < ? AND closed_at IS NOT NULL AND text <> '{PURGED}'",
         f"text = '{PURGED}', buyer_name = NULL, buyer_username = NULL",
     ),
+    (
+        "disputes",
+        f"closed_at IS NOT NULL AND reason <> '{PURGED}'"  # noqa: S608
+        " AND receipt_id IN (SELECT receipt_id FROM receipts WHERE paid_at < ?)",
+        f"reason = '{PURGED}'",
+    ),
     ("notices", "created_at < ?", None),
 )
+# What hangs on those.
 _REPLIES = (
     "UPDATE support_replies SET text = ? WHERE request_id IN (SELECT request_id FROM support_requests WHERE text = ?)"
 )
+_NOTES = "UPDATE dispute_notes SET text = ? WHERE dispute_id IN (SELECT dispute_id FROM disputes WHERE reason = ?)"
 
 
 class PurgeVerbs:
@@ -69,6 +78,7 @@ class PurgeVerbs:
             sql = f"DELETE FROM {table}" if change is None else f"UPDATE {table} SET {change}"  # noqa: S608 - our own words
             counts.append(self.db.execute(f"{sql} WHERE {condition}", (before,)).rowcount)
         self.db.execute(_REPLIES, (PURGED, PURGED))
+        self.db.execute(_NOTES, (PURGED, PURGED))
         self.db.execute(
             "INSERT INTO meta VALUES ('purged_before', ?) ON CONFLICT (key) DO UPDATE SET"
             " value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",

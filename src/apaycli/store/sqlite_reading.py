@@ -6,25 +6,39 @@ quick look; `sqlite_audit` reads everything).
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from apaycli.core.hooks import HookState
-from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
+from apaycli.core.model import Mode
 from apaycli.store.sqlite_audit import AuditVerbs
+from apaycli.store.sqlite_books import BookReading
 from apaycli.store.sqlite_checkout import stock_counts
-from apaycli.store.sqlite_errors import reading, translated
+from apaycli.store.sqlite_dossier import DossierReading
+from apaycli.store.sqlite_errors import reading
 from apaycli.store.sqlite_letters import LetterReading
 from apaycli.store.sqlite_people import PeopleReading
 from apaycli.store.sqlite_purge import PurgeReading
-from apaycli.store.sqlite_rows import RECEIPT_COLUMNS, decision_of, one_row
+from apaycli.store.sqlite_reconcile import ReconcileReading
+from apaycli.store.sqlite_rows import decision_of, one_row
 from apaycli.store.sqlite_sending import SendingReading
+from apaycli.store.sqlite_stats import StatsReading
 from apaycli.store.sqlite_sums import SUMS
 from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
 
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
 
 
-class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, PurgeReading, SendingReading):
+class ReadingVerbs(
+    AuditVerbs,
+    BookReading,
+    DossierReading,
+    LetterReading,
+    PeopleReading,
+    PurgeReading,
+    ReconcileReading,
+    SendingReading,
+    StatsReading,
+):
     """Part of `SqliteStore`."""
 
     db: sqlite3.Connection
@@ -62,15 +76,6 @@ class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, PurgeReading, Sendi
     @reading
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         return stock_counts(self.db, mode)
-
-    def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:
-        conditions, parameters = _conditions(which)
-        sql = (
-            f"SELECT {RECEIPT_COLUMNS} FROM receipts LEFT JOIN order_info USING (receipt_id)"  # noqa: S608
-            f" {conditions} ORDER BY paid_at, receipt_id"
-        )
-        with translated(self.path):
-            yield from map(ReceiptRow._make, self.db.execute(sql, parameters))
 
     @reading
     def hooks_due(self, now: int) -> int:
@@ -179,17 +184,3 @@ class ReadingVerbs(AuditVerbs, LetterReading, PeopleReading, PurgeReading, Sendi
             if rows:
                 problems.append(f"{meaning}: {', '.join(map(str, rows))}")
         return problems
-
-
-# The `+` keeps SQLite from another index than the one that yields receipts in order, without sorting them.
-def _conditions(which: ReceiptFilter) -> tuple[str, list[object]]:
-    pairs: list[tuple[str, object]] = [
-        ("+mode = ?", which.mode),
-        ("paid_at >= ?", which.paid_from),
-        ("paid_at < ?", which.paid_before),
-        ("+sku = ?", which.sku),
-        ("currency = ?", which.currency),
-        ("coalesce(flag, 'none') = ?", which.flag),
-    ]
-    used = [(sql, value) for sql, value in pairs if value is not None]
-    return ("WHERE " + " AND ".join(sql for sql, _ in used) if used else ""), [value for _, value in used]

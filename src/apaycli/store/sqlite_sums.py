@@ -116,9 +116,27 @@ FURTHER_SUMS: tuple[Sum, ...] = (
     ),
     Sum(
         "receipt-refund",
-        "a refund is due without a flag, or not marked for what must go back",
-        "SELECT receipt_id, flag, refund_state FROM receipts WHERE (refund_state = 'due' AND flag IS NULL)"
-        " OR (refund_state IS NULL AND flag IN ('oversold', 'duplicate'))",
+        "a refund is due without flag or reason, or not marked for what must go back, or done without its reference",
+        "SELECT receipt_id, flag, refund_state FROM receipts LEFT JOIN refunds USING (receipt_id)"
+        " WHERE (refund_state = 'due' AND refund_reason IS NULL"
+        " AND coalesce(flag, '') NOT IN ('oversold', 'duplicate'))"
+        " OR (refund_state IS NULL AND flag IN ('oversold', 'duplicate'))"
+        " OR (refund_state IS 'done') <> (reference IS NOT NULL)",
+    ),
+    Sum(
+        "receipt-dispute",
+        "the dispute state of a receipt differs from its last dispute",
+        "SELECT receipt_id, dispute_state, counted FROM receipts LEFT JOIN"
+        " (SELECT receipt_id, coalesce(outcome, 'open') AS counted, max(dispute_id) FROM disputes GROUP BY receipt_id)"
+        " USING (receipt_id) WHERE dispute_state IS NOT counted",
+    ),
+    Sum(
+        "receipt-search",
+        "apay find looks for a receipt by something else than what stands in it",
+        "SELECT receipt_id FROM receipt_search_wanted w LEFT JOIN receipt_search s USING (receipt_id)"
+        " WHERE (w.mode, w.paid_at, w.currency, w.total_amount, w.buyer_id, w.text)"
+        " IS NOT (s.mode, s.paid_at, s.currency, s.total_amount, s.buyer_id, s.text)"
+        " UNION ALL SELECT receipt_id FROM receipt_search WHERE receipt_id NOT IN (SELECT receipt_id FROM receipts)",
     ),
     Sum(
         "receipt-hooks",

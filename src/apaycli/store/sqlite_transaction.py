@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from apaycli.store.protocol import Unrecordable
+from apaycli.store.sqlite_cases import CaseVerbs
 from apaycli.store.sqlite_errors import FAILURES, REFUSALS, ledger_error
 from apaycli.store.sqlite_hooks import HookVerbs
 from apaycli.store.sqlite_people import PeopleVerbs
 from apaycli.store.sqlite_purge import PurgeVerbs
 from apaycli.store.sqlite_receipts import ReceiptVerbs
+from apaycli.store.sqlite_reconcile import ReconcileVerbs
 from apaycli.store.sqlite_running import RunningVerbs
 from apaycli.store.sqlite_sending import SendingVerbs
 
 
-class SqliteTransaction(ReceiptVerbs, SendingVerbs, HookVerbs, PeopleVerbs, PurgeVerbs, RunningVerbs):
+class SqliteTransaction(
+    ReceiptVerbs, SendingVerbs, HookVerbs, CaseVerbs, PeopleVerbs, PurgeVerbs, ReconcileVerbs, RunningVerbs
+):
     """The verbs that write, between BEGIN IMMEDIATE and COMMIT."""
 
     @contextmanager

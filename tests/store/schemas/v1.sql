@@ -7,7 +7,7 @@
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
 -- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts;
--- apay_methods, what A-Pay last told of its payment methods.
+-- apay_methods, what A-Pay last told of its payment methods; apay_deposit_key, which of our ids led to its deposits.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -141,11 +141,13 @@ CREATE TABLE receipts (
     digest TEXT NOT NULL,                       -- SHA-256 of the received bytes
     row_digest TEXT NOT NULL,                   -- SHA-256 of the columns that never change: store/digests.py
     refund_state TEXT CHECK (refund_state IN ('due', 'done')),
+    refund_reason TEXT CHECK (refund_reason <> ''),     -- of one that the merchant marked; a flag says it by itself
     dispute_state TEXT CHECK (dispute_state <> ''),
     hook_state TEXT
 ) STRICT;
 CREATE INDEX receipts_paid ON receipts (paid_at, receipt_id);
 CREATE INDEX receipts_buyer ON receipts (mode, sku, buyer_id);
+CREATE INDEX receipts_refund_due ON receipts (paid_at) WHERE refund_state = 'due';
 
 -- What buyers typed into the form. Apart from the money, so that it can be purged.
 CREATE TABLE order_info (
@@ -155,6 +157,45 @@ CREATE TABLE order_info (
     email TEXT,
     shipping_address TEXT                       -- JSON object of the Bot API
 ) STRICT;
+
+-- What `apay find` reads through, row by row: narrow, and the newest at its end. Written by the triggers alone.
+CREATE TABLE receipt_search (
+    receipt_id INTEGER PRIMARY KEY,
+    mode TEXT NOT NULL,
+    paid_at INTEGER NOT NULL,
+    currency TEXT,
+    total_amount INTEGER,
+    buyer_id INTEGER,
+    text TEXT NOT NULL                          -- a line each: charge ids, @username, phone, e-mail, names
+) STRICT;
+
+-- What must stand there. Strangers' line feeds are blanks, and only the line of the username begins with @.
+CREATE VIEW receipt_search_wanted AS
+SELECT receipt_id, mode, paid_at, currency, total_amount, buyer_id,
+    replace(telegram_payment_charge_id, char(10), ' ') || char(10)
+        || replace(provider_payment_charge_id, char(10), ' ') || char(10)
+        || '@' || replace(coalesce(buyer_username, ''), char(10), ' ') || char(10)
+        || ' ' || replace(coalesce(phone_number, ''), char(10), ' ') || char(10)
+        || ' ' || replace(coalesce(email, ''), char(10), ' ') || char(10)
+        || ' ' || replace(coalesce(name, ''), char(10), ' ') || char(10)
+        || ' ' || replace(coalesce(buyer_name, ''), char(10), ' ') AS text
+FROM receipts LEFT JOIN order_info USING (receipt_id);
+CREATE TRIGGER receipt_search_recorded AFTER INSERT ON receipts BEGIN
+    INSERT OR REPLACE INTO receipt_search SELECT * FROM receipt_search_wanted WHERE receipt_id = NEW.receipt_id;
+END;
+CREATE TRIGGER receipt_search_changed AFTER UPDATE OF mode, paid_at, currency, total_amount, buyer_id, buyer_username,
+    buyer_name, telegram_payment_charge_id, provider_payment_charge_id ON receipts BEGIN
+    INSERT OR REPLACE INTO receipt_search SELECT * FROM receipt_search_wanted WHERE receipt_id = NEW.receipt_id;
+END;
+CREATE TRIGGER receipt_search_form AFTER INSERT ON order_info BEGIN
+    INSERT OR REPLACE INTO receipt_search SELECT * FROM receipt_search_wanted WHERE receipt_id = NEW.receipt_id;
+END;
+CREATE TRIGGER receipt_search_form_changed AFTER UPDATE ON order_info BEGIN
+    INSERT OR REPLACE INTO receipt_search SELECT * FROM receipt_search_wanted WHERE receipt_id = NEW.receipt_id;
+END;
+CREATE TRIGGER receipt_search_form_purged AFTER DELETE ON order_info BEGIN
+    INSERT OR REPLACE INTO receipt_search SELECT * FROM receipt_search_wanted WHERE receipt_id = OLD.receipt_id;
+END;
 
 -- The received bytes of payment updates. kind: receipt; conflict: the same charge id with other content
 -- (the first stands); refund: refunded_payment, which exists for Telegram Stars only.

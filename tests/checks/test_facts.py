@@ -218,13 +218,14 @@ def test_a_damaged_ledger_is_a_fact_and_the_rest_is_seen(shop: Shop) -> None:
 
 
 def test_files_that_others_can_read_are_named(shop: Shop) -> None:
-    config = shop.write_config('[bot]\ntoken_file = "bot-token"\n')
-    config.with_name("bot-token").write_text("x")
-    for path in (config.with_name("bot-token"), config):
+    config = shop.write_config('[bot]\ntoken_file = "bot-token"\n[apay]\napi_key_file = "apay-key"\n')
+    secrets = [config.with_name(name) for name in ("bot-token", "apay-key")]
+    for path in (config, *secrets):
+        path.touch()
         path.chmod(0o600)
     with shop.store():
         assert gather(shop, offline=True).open_files == ()
-        wide = [config, config.with_name("bot-token"), shop.ledger, Path(f"{shop.ledger}-wal")]
+        wide = [config, *secrets, shop.ledger, Path(f"{shop.ledger}-wal")]
         for path in wide:
             path.chmod(0o644)
         assert gather(shop, offline=True).open_files == tuple(map(str, wide))

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from apaycli.checks.items import ATTESTABLE, CHECKS, REHEARSAL
-from apaycli.checks.model import BackupFacts, Finding, LedgerFacts, LiveFacts, Stability, TelegramFacts, Webhook
+from apaycli.checks.model import (
+    BackupFacts,
+    DisputeFacts,
+    Finding,
+    LedgerFacts,
+    LiveFacts,
+    Stability,
+    TelegramFacts,
+    Webhook,
+)
 from apaycli.checks.owner_items import ATTESTED_DAYS_MAX
 from apaycli.core.messages import ENGLISH
 from apaycli.store.values import LedgerCounts, ListenerRun
@@ -111,7 +120,11 @@ OFFLINE = replace(GOOD, telegram=None)
 # Per name: facts, outcome, and words of what is seen or what to do.
 BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
     "two-step": [(unstated("two-step"), "manual", "--attest two-step")],
-    "disputes": [(unstated("disputes"), "manual", "--attest disputes")],
+    "disputes": [
+        (unstated("disputes"), "manual", "--attest disputes"),
+        (replace(unstated("disputes"), disputes=DisputeFacts(2, 17, 9)), "manual", "2 dispute(s) open"),
+        (replace(GOOD, disputes=DisputeFacts(0, error="row 3 is missing")), "fail", "row 3 is missing"),
+    ],
     "terms": [
         (replace(GOOD, terms_text=None), "fail", "set [terms] text_file"),
         (replace(GOOD, terms_reply=TERMS[:50]), "fail", "shorten it"),
@@ -237,6 +250,8 @@ STILL_GOOD: list[tuple[str, LiveFacts]] = [
     ("listener", with_run(last_contact_at=NOW - 120_000)),
     ("answers", with_counts(answers_slowest_milliseconds=3_000)),
     ("ledger", with_ledger(sqlite_version=(3, 40, 1))),
+    ("disputes", replace(GOOD, disputes=DisputeFacts(1, 17, 9))),
+    ("disputes", replace(GOOD, disputes=DisputeFacts(0))),
     ("ledger", with_counts(dead_letters=5, receipts_flagged=2)),
     ("stable-server", with_record(crashes=3, up_milliseconds=7 * DAY * 99 // 100)),
     ("stable-server", replace(with_record(), ledger=replace(with_record().ledger, attestations={}))),

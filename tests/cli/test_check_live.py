@@ -6,7 +6,10 @@ from apaycli.checks.items import ATTESTABLE, CHECKS, REHEARSAL
 from apaycli.clock import ManualClock
 from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.model import Decision, DeclineReason, Invoice, LabeledPrice, User
+from apaycli.errors import LedgerError
+from apaycli.store.sqlite import SqliteStore
 from apaycli.store.values import AnswerResult
+from ledger_rows import receipt
 from shop import STOCK, Shop
 
 NAMES = [name for name, _ in CHECKS]
@@ -138,6 +141,30 @@ def test_a_statement_is_recorded_with_its_date_and_good_for_90_days(shop: Shop) 
     (check,) = shop.run("check-live", "--only", "two-step", "--json").json["checks"]
     assert (check["outcome"], check["seen_at"]) == ("manual", "2026-01-01T10:00:00Z")
     assert shop.run("check-live", "--attest", "two-step", "--only", "two-step").code == 0
+
+
+def test_a_folder_of_evidence_is_tried_with_the_newest_receipt(ready: Shop) -> None:
+    def disputes() -> str:
+        return ready.run("check-live", "--live", "--only", "disputes").out
+
+    assert "no receipt yet to try a folder of evidence with; 0 dispute(s) open" in disputes()
+    with ready.store() as store, store.transaction() as tx:
+        for number in (1, 2):
+            tx.record_receipt(receipt(number, mode="live"), number, b"raw", ready.clock.now())
+        assert tx.open_dispute(1, "never came", ready.clock.now())
+    assert "for receipt 2 can be made (8 files); 1 dispute(s) open" in disputes()
+
+
+def test_a_ledger_that_cannot_give_its_evidence_fails(ready: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(self: SqliteStore, receipt_id: int) -> None:
+        raise LedgerError("the ledger is damaged")
+
+    with ready.store() as store, store.transaction() as tx:
+        tx.record_receipt(receipt(1, mode="live"), 1, b"raw", ready.clock.now())
+    monkeypatch.setattr(SqliteStore, "dossier", torn)
+    done = ready.run("check-live", "--live", "--only", "disputes")
+    assert done.code == 6
+    assert "no folder of evidence can be made: the ledger is damaged" in done.out
 
 
 def test_a_statement_without_a_bot_token_is_exit_code_4(shop: Shop) -> None:

@@ -43,7 +43,7 @@ def test_a_shop_with_terms_and_delivery_is_played_and_counts_for_a_day(shop: Sho
     done = shop.run("check-live", "--rehearse", "--only", "rehearsal")
     assert done.code == 0, done.err
     assert done.out.startswith("pass\trehearsal\t")
-    assert done.err.count("apay: rehearsal: ") == 5
+    assert done.err.count("apay: rehearsal: ") == 6
     assert not (folder / "hook-ran").exists()
     assert shop.stock_file.read_bytes() == before
     with shop.store() as store:

@@ -12,10 +12,11 @@ from typing import Any
 
 from apaycli.botapi.client import BotApi
 from apaycli.botapi.methods import invoice_content
-from apaycli.checks.model import BackupFacts, LedgerFacts, LiveFacts, Stability, TelegramFacts, Webhook
+from apaycli.checks.model import BackupFacts, DisputeFacts, LedgerFacts, LiveFacts, Stability, TelegramFacts, Webhook
 from apaycli.checks.status import DEAF_MILLISECONDS
 from apaycli.clock import Clock
 from apaycli.config import Config
+from apaycli.config_secrets import SECRETS
 from apaycli.core.conversation import SendText, reply_to_command
 from apaycli.core.decide import Shop
 from apaycli.core.incoming import Command
@@ -39,6 +40,7 @@ def gather_facts(
     store: Store | ApayError,
     clock: Clock,
     backup: BackupFacts | None = None,
+    disputes: DisputeFacts | None = None,
 ) -> LiveFacts:
     """Read everything once. `api` is None with --offline; `store` is the error where it could not be opened."""
     stock, stock_problems = _stock(config)
@@ -68,6 +70,7 @@ def gather_facts(
         terms_reply=_reply("terms", shop),
         support_reply=_reply("support", shop),
         backup=backup,
+        disputes=disputes,
     )
 
 
@@ -228,7 +231,7 @@ def _open_files(config: Config) -> tuple[str, ...] | None:
     if os.name != "posix":
         return None
     store = str(config.store_path)
-    names = [config.values.get(f"{name}_file") for name in ("bot.token", "provider.test_token", "provider.live_token")]
+    names = [config.values.get(f"{secret.key}_file") for secret in SECRETS]
     files = [config.path, *names, store, store + "-wal", store + "-shm"]
     return tuple(str(file) for file in files if file and _is_open(Path(file)))
 

@@ -76,6 +76,16 @@ class BackupFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeFacts:
+    """Disputes on record, and the folder of evidence for the newest receipt: put together and thrown away."""
+
+    open: int
+    receipt_id: int | None = None  # None: there is no receipt yet
+    files: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFacts:
     """Everything the checks look at, read once. `telegram` is None with --offline."""
 
@@ -99,6 +109,7 @@ class LiveFacts:
     terms_reply: str  # what the listener's own code answers to /terms and /support
     support_reply: str
     backup: BackupFacts | None = None  # None: no backups are configured
+    disputes: DisputeFacts | None = None  # None: not looked at
 
 
 @dataclass(frozen=True, slots=True)

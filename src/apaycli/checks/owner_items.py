@@ -5,6 +5,7 @@ stands in `items.py`.
 """
 
 import re
+from dataclasses import replace
 
 from apaycli.checks.model import Finding, LiveFacts
 from apaycli.clock import render_instant
@@ -37,7 +38,16 @@ def check_two_step(facts: LiveFacts) -> Finding:
 
 
 def check_disputes(facts: LiveFacts) -> Finding:
-    return _attested(facts, "disputes", "the owner takes responsibility for disputes and can process them")
+    seen = facts.disputes
+    if seen is not None and seen.error is not None:
+        return Finding("fail", f"no folder of evidence can be made: {seen.error}", "apay verify")
+    stated = _attested(facts, "disputes", "the owner takes responsibility for disputes and can process them")
+    if seen is None:
+        return stated
+    tried = "no receipt yet to try a folder of evidence with"
+    if seen.receipt_id is not None:
+        tried = f"a folder of evidence for receipt {seen.receipt_id} can be made ({seen.files} files)"
+    return replace(stated, seen=f"{stated.seen}; {tried}; {seen.open} dispute(s) open")
 
 
 def check_terms(facts: LiveFacts) -> Finding:

@@ -16,8 +16,9 @@ from apaycli.cli.target import refuse_target, written
 from apaycli.errors import ApayError, LedgerError, NotGood, TokenError, UsageError
 
 if TYPE_CHECKING:
-    from apaycli.checks.model import BackupFacts, Finding, LiveFacts
+    from apaycli.checks.model import BackupFacts, DisputeFacts, Finding, LiveFacts
     from apaycli.cli.output import Style
+    from apaycli.store.protocol import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,6 @@ def _attest(names: tuple[str, ...], env: Env) -> None:
 
 def _gather(options: Options, env: Env) -> "LiveFacts":
     from apaycli.checks.facts import gather_facts
-    from apaycli.store.protocol import Store
 
     store: Store | ApayError
     try:
@@ -125,12 +125,36 @@ def _gather(options: Options, env: Env) -> "LiveFacts":
         api = None
     try:
         backup = _newest_backup(env) if not options.only or "backups" in options.only else None
-        return gather_facts(env.config, env.mode, api, store, env.clock, backup)
+        disputes = None if isinstance(store, ApayError) else _try_dispute_folder(env, store)
+        return gather_facts(env.config, env.mode, api, store, env.clock, backup, disputes)
     finally:
         if api is not None:
             api.close()
         if not isinstance(store, ApayError):
             store.close()
+
+
+def _try_dispute_folder(env: Env, store: "Store") -> "DisputeFacts":
+    """Whoever can answer a dispute has its folder at hand: one is put together, and thrown away."""
+    from apaycli.books.dispute_folder import render_folder
+    from apaycli.checks.model import DisputeFacts
+    from apaycli.cli.disputes import terms_in_force
+    from apaycli.core.model import ReceiptFilter
+    from apaycli.store.values_cases import Dispute
+
+    now = env.clock.now()
+    try:
+        with store.snapshot():
+            disputes = len(store.disputes(only_open=True))
+            newest = next(iter(store.newest_receipts(ReceiptFilter(mode=env.mode), 1)), None)
+            dossier = store.dossier(newest.receipt_id) if newest else None
+    except LedgerError as error:
+        return DisputeFacts(0, error=error.message)
+    if dossier is None:
+        return DisputeFacts(disputes)
+    tried = Dispute(0, dossier.receipt.receipt_id, "check-live", now, None, None)
+    files = render_folder(tried, dossier, terms_in_force(env), now)
+    return DisputeFacts(disputes, tried.receipt_id, len(files))
 
 
 def _newest_backup(env: Env) -> "BackupFacts | None":

@@ -200,7 +200,7 @@ def folder(
         store.close()
     dossier = read_dossier(env, found.receipt_id)
     found = next(each for each in dossier.disputes if each.dispute_id == dispute)  # of the same moment as the rest
-    files = render_folder(found, dossier, _terms(env), env.clock.now())
+    files = render_folder(found, dossier, terms_in_force(env), env.clock.now())
     try:
         write_folder(directory, files)
     except FileProblem as problem:
@@ -208,7 +208,7 @@ def folder(
     _show_folder(env, dispute, directory, files)
 
 
-def _terms(env: Env) -> "Terms":
+def terms_in_force(env: Env) -> "Terms":
     from apaycli.books.dispute_folder import Terms
     from apaycli.messagefile import read_terms
 

@@ -19,6 +19,7 @@ from apaycli.cli.own_process import Process, clean_environ, next_line, run_to_it
 from apaycli.errors import NotGood, UsageError
 
 _ANSWER_MILLISECONDS_MAX = 3_000
+_LONGER_THAN_ANY_TTL_MILLISECONDS = 2 * 86_400_000
 _CHANNEL = "@sandbox_channel"
 _FIRST, _SECOND, _THIRD = 1001, 1002, 2001
 _KEPT_SECTIONS = ("terms", "support", "messages", "declines", "listen")
@@ -37,7 +38,7 @@ def rehearse(env: Env) -> None:
 
 
 def _furnish(folder: Path, env: Env) -> str:
-    """The shop's files in `folder`, with two units of the first product that is for sale. Returns its SKU."""
+    """The shop's files in `folder`, with three units of the first product that is for sale. Returns its SKU."""
     import tomlkit
 
     product = next((each for each in env.stock.products.values() if not each.paused), None)
@@ -45,7 +46,7 @@ def _furnish(folder: Path, env: Env) -> str:
         raise UsageError("there is nothing for sale to rehearse with", hint="apay stock")
     document = tomlkit.parse(env.config.stock_file.read_text("utf-8-sig"))
     table: Any = document["products"]
-    table[product.sku]["stock"] = 2
+    table[product.sku]["stock"] = 3
     table[product.sku].pop("max_per_buyer", None)
     (folder / "stock.toml").write_text(tomlkit.dumps(document), "utf-8")
     _write_config(folder, env)
@@ -93,6 +94,7 @@ class _Rehearsal:
         self._payload = self._send()
         with self._listening():
             self._step("a buyer buys", self._buys)
+            self._step("money that comes late is taken", self._pays_late)
             self._step("the last unit is sold once", self._sells_out)
             self._step("a receipt that comes twice is recorded once", self._comes_twice)
             self._step("money for what is sold out is flagged", self._is_oversold)
@@ -119,23 +121,35 @@ class _Rehearsal:
         self._pay(checkout)
         return self._expect(1)
 
+    def _pays_late(self) -> str | None:
+        """The rehearsal's ledger is told that it is later, which ends the units' time; then the money comes."""
+        from apaycli.store.sqlite import open_sqlite
+
+        checkout = self._press(_SECOND)
+        store = open_sqlite(self._folder / "apay.db")
+        try:
+            with store.transaction() as tx:
+                tx.expire_reservations(self._env.clock.now() + _LONGER_THAN_ANY_TTL_MILLISECONDS)
+        finally:
+            store.close()
+        self._pay(checkout)
+        return self._expect(2) or self._flagged("late")
+
     def _sells_out(self) -> str | None:
-        last, late = self._press(_SECOND), self._press(_THIRD)
+        last, more = self._press(_SECOND), self._press(_THIRD)
         self._pay(last)
-        if (last["outcome"], late["outcome"]) != ("accepted", "declined"):
-            return f"the last unit: {last['outcome']}, one more: {late['outcome']}"
-        return self._expect(2)
+        if (last["outcome"], more["outcome"]) != ("accepted", "declined"):
+            return f"the last unit: {last['outcome']}, one more: {more['outcome']}"
+        return self._expect(3)
 
     def _comes_twice(self) -> str | None:
-        self._buyers.act("redeliver", last=2, new_ids=True)
-        return self._expect(2)
+        self._buyers.act("redeliver", last=3, new_ids=True)
+        return self._expect(3)
 
     def _is_oversold(self) -> str | None:
         checkout = self._press(_THIRD)
         self._buyers.act("pay", checkout_id=checkout["checkout_id"], force=True)
-        wrong = self._expect(3)
-        flags = [row["flag"] for row in self._receipts()]
-        return wrong or (None if flags[-1] == "oversold" else f"its flag is {flags[-1] or 'none'}")
+        return self._expect(4) or self._flagged("oversold")
 
     def _is_killed(self) -> str | None:
         """Paid while nobody listens: the listener is killed, the money comes, the next one finds it."""
@@ -145,7 +159,7 @@ class _Rehearsal:
         checkout = self._buyers.look("ledger")["checkouts"][0]
         self._buyers.act("pay", checkout_id=checkout["checkout_id"])
         with self._listening():
-            return self._expect(4)
+            return self._expect(5)
 
     # -- how --------------------------------------------------------------------------------------------------------
 
@@ -188,6 +202,11 @@ class _Rehearsal:
         )
         found = len(self._receipts())
         return None if found == count else f"{found} receipt(s), {count} were paid"
+
+    def _flagged(self, flag: str) -> str | None:
+        """What the newest receipt says of itself."""
+        found = self._receipts()[-1]["flag"]
+        return None if found == flag else f"its flag is {found or 'none'}"
 
     def _wait_for(self, look: Callable[[], Any], complaint: str) -> Any:
         deadline = time.monotonic() + 20

@@ -106,3 +106,6 @@ def _report(done: "Restored", env: Env) -> None:
             f"apay: receipts from {render_instant(since)} on are not in the backup. Telegram repeats only what was not"
             " confirmed; compare the rest with the A-Pay dashboard"
         )
+        env.output.say(
+            "apay: what was sold since then is offered again: count the shelf (apay stock count) before you listen"
+        )

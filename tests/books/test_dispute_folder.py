@@ -12,11 +12,12 @@ import pytest
 from apaycli.books.dispute_folder import Files, Terms, render_folder
 from apaycli.core.reconcile import Finding
 from apaycli.store.sqlite import open_in_memory
-from apaycli.store.values_cases import Dispute, DisputeNote, Dossier
+from apaycli.store.values_cases import Acceptance, Dispute, DisputeNote, Dossier
 from sold_ledger import BUYERS, sell_a_day
 
 NOW = 1_796_150_400_000
 TERMS = Terms("Our terms.\nMoney back within 7 days.", "2026-11")
+TERMS_DIGEST = hashlib.sha256(b"Our terms.\nMoney back within 7 days.").hexdigest()
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e & \"'"
 
 
@@ -27,7 +28,7 @@ def day() -> Iterator[dict[int, Dossier]]:
     sell_a_day(store)
     with store.transaction() as tx:
         for buyer in BUYERS:
-            tx.record_acceptance(buyer["id"], "2026-11", 1_767_000_000_000)
+            tx.record_acceptance(buyer["id"], "2026-11", TERMS.text or "", 1_767_000_000_000)
         tx.open_dispute(1, "never came", NOW)
     found = {number: dossier for number in range(1, 27) if (dossier := store.dossier(number)) is not None}
     store.close()
@@ -65,11 +66,11 @@ def test_it_holds_what_is_asked_for(dossier: Dossier) -> None:
     assert document(files, "dispute.json")["notes"][0]["text"] == "parcel 4711"
     assert document(files, "acceptance.json") == {
         "version_in_force": "2026-11",
-        "accepted": [{"version": "2026-11", "accepted_at": "2025-12-29T09:20:00Z"}],
+        "accepted": [{"version": "2026-11", "accepted_at": "2025-12-29T09:20:00Z", "terms_digest": TERMS_DIGEST}],
     }
     assert document(files, "apay.json")["state"] == "confirmed"
     assert [hook["kind"] for hook in document(files, "hooks.json")] == ["program", "url"]
-    assert files["terms.txt"] == b"Our terms.\nMoney back within 7 days.\n"
+    assert files["terms.txt"] == b"Our terms.\nMoney back within 7 days."
 
 
 def test_the_received_bytes_are_in_it_as_they_came_under_their_digest(dossier: Dossier) -> None:
@@ -107,9 +108,13 @@ def test_every_receipt_of_a_day_makes_a_folder(day: dict[int, Dossier]) -> None:
         ({"invoice": None}, TERMS, "an invoice: this payment belongs to none", "invoice.json"),
         ({"asked": (), "reservation": None}, TERMS, "a decision: no question", "decisions.json"),
         ({"acceptances": ()}, TERMS, "the buyer's consent to the terms before the payment", None),
-        ({"acceptances": (("2026-11", NOW),)}, TERMS, "the buyer's consent to the terms before the payment", None),
-        ({}, Terms("Other words", "2026-12"), "the text of version 2026-11, which the buyer agreed to", None),
-        ({}, Terms(None, None), "the text of the terms: [terms] text_file is not set", "terms.txt"),
+        (
+            {"acceptances": (Acceptance("2", NOW, "x"),)},
+            TERMS,
+            "the buyer's consent to the terms before the payment",
+            None,
+        ),
+        ({"acceptances": ()}, Terms(None, None), "the text of the terms: [terms] text_file is not set", "terms.txt"),
         ({}, TERMS, "A-Pay's own word: it was not asked", "apay.json"),
         ({"hooks": ()}, TERMS, "", "hooks.json"),
     ],
@@ -124,10 +129,32 @@ def test_what_is_missing_is_said_and_not_made_up(
     assert absent not in files
 
 
-def test_a_buyer_who_agreed_to_these_words_misses_nothing_about_them(dossier: Dossier) -> None:
-    readme = folder(dossier)["README.txt"].decode()
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (TERMS, "the terms that the buyer agreed to, version 2026-11; they are the same today"),
+        (Terms("Other words", "2026-12"), "the terms that the buyer agreed to, version 2026-11; today's are others"),
+        (Terms(None, None), "the terms that the buyer agreed to, version 2026-11; today's are others"),
+    ],
+)
+def test_the_terms_are_those_that_the_buyer_agreed_to(dossier: Dossier, terms: Terms, said: str) -> None:
+    files = folder(dossier, terms=terms)
+    readme = files["README.txt"].decode()
+    assert said in readme
     assert "consent" not in readme
-    assert "agreed to:" not in readme
+    assert hashlib.sha256(files["terms.txt"]).hexdigest() == TERMS_DIGEST
+
+
+def test_of_several_versions_it_is_the_last_before_the_payment(dossier: Dossier) -> None:
+    paid = dossier.receipt.paid_at
+    agreed = tuple(Acceptance(str(n), paid + n, f"Terms {n}.") for n in (-2, -1, 1))
+    assert folder(replace(dossier, acceptances=agreed))["terms.txt"] == b"Terms -1."
+
+
+def test_without_consent_todays_terms_are_in_it_and_called_so(dossier: Dossier) -> None:
+    files = folder(replace(dossier, acceptances=()))
+    assert "the terms as they are today, version 2026-11" in files["README.txt"].decode()
+    assert files["terms.txt"].decode() == TERMS.text
 
 
 @pytest.mark.parametrize(("raw", "said"), [(b"", "removed with the personal data"), (b"x", "do not have their digest")])
@@ -171,7 +198,7 @@ def test_strangers_text_is_harmless_on_the_page_and_in_the_readme(dossier: Dossi
         telegram_payment_charge_id=HOSTILE, provider_payment_charge_id=HOSTILE,
     )  # fmt: skip
     dispute = replace(DISPUTE, reason=HOSTILE, notes=(DisputeNote(f"{HOSTILE}\n{HOSTILE}", NOW),))
-    files = folder(replace(dossier, receipt=receipt, acceptances=((HOSTILE, 1),)), dispute)
+    files = folder(replace(dossier, receipt=receipt, acceptances=(Acceptance(HOSTILE, 1, HOSTILE),)), dispute)
     page = read(files["summary.html"].decode())
     assert page.tags == {
         "html", "head", "meta", "title", "style", "body", "h1", "p", "h2", "table", "tr", "th", "td", "ul", "li",

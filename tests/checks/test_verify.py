@@ -94,6 +94,7 @@ TAMPERINGS: tuple[tuple[str, str, str], ...] = (
     ("receipt-evidence", "UPDATE evidence SET raw = CAST(raw || ' ' AS BLOB)", "have changed"),
     ("kept-bytes", "UPDATE dead_letters SET raw = x'00'", "dead letter 1: its bytes have changed"),
     ("kept-bytes", "UPDATE evidence SET raw = x'00' WHERE kind = 'conflict'", "evidence conflict tg-charge-401"),
+    ("kept-bytes", "INSERT INTO terms_texts VALUES ('00', 'Pay twice.')", "terms 00: its bytes have changed"),
     ("kept-bytes", "UPDATE dead_letters SET mentions_payment = 0", "dead letter 1: it is marked wrongly"),
     ("unreadable", "DROP TABLE hooks", "a part of the ledger was not looked at: the ledger"),
 )  # fmt: skip

@@ -168,7 +168,7 @@ def with_terms(shop: Shop) -> None:
 def test_the_folder_is_whole_and_its_sums_are_right(sold: Shop, tmp_path: Path) -> None:
     with_terms(sold)
     with sold.store() as store, store.transaction() as tx:
-        tx.record_acceptance(1002, "2026-11", 1_767_000_000_000)
+        tx.record_acceptance(1002, "2026-11", "Money back within 7 days.", 1_767_000_000_000)
     opened(sold)
     target = tmp_path / "dispute-1"
     done = sold.run("disputes", "folder", "1", str(target))

@@ -1,5 +1,6 @@
 """`apay receipts`: the list, one receipt with all that hangs on it, and each new one as it comes."""
 
+import hashlib
 import json
 import os
 import signal
@@ -142,7 +143,7 @@ def test_one_receipt_is_shown_with_all_that_hangs_on_it(shop: Shop) -> None:
         with store.transaction() as tx:
             tx.refund_due(3, "came back broken")
             tx.open_dispute(3, "never came", 1_767_261_600_000)
-            tx.record_acceptance(1001, "2026-11", 1)
+            tx.record_acceptance(1001, "2026-11", "Be kind.", 1)
     document = shop.run("receipts", "show", "3", "--json").json
     assert tuple(document) == DOSSIER_KEYS
     assert document["invoice"]["prices"] == [{"label": "Duck", "amount": 50000}, {"label": "Less", "amount": -100}]
@@ -154,7 +155,9 @@ def test_one_receipt_is_shown_with_all_that_hangs_on_it(shop: Shop) -> None:
     assert (evidence["kind"], evidence["state"], evidence["digest"]) == ("receipt", "intact", document["digest"])
     assert document["refund"] == {"reason": "came back broken", "reference": None, "done_at": None}
     assert [(each["state"], each["reason"]) for each in document["disputes"]] == [("open", "never came")]
-    assert document["acceptances"] == [{"version": "2026-11", "accepted_at": "1970-01-01T00:00:00Z"}]
+    (accepted,) = document["acceptances"]
+    assert (accepted["version"], accepted["accepted_at"]) == ("2026-11", "1970-01-01T00:00:00Z")
+    assert accepted["terms_digest"] == hashlib.sha256(b"Be kind.").hexdigest()
     lines = dict(line.split("\t") for line in shop.run("receipts", "show", "3").out.splitlines())
     assert lines["decisions.1.answer_milliseconds"] == "5"
     assert lines["invoice.prices.2.amount"] == "-100"

@@ -25,7 +25,7 @@ from apaycli.core.conversation import (
     request_received,
     terms_again,
     terms_first,
-    version_mark,
+    terms_mark,
     would_be_query,
 )
 from apaycli.core.incoming import Command, InlineQuery, PreCheckoutQuery, ShippingQuery
@@ -109,8 +109,9 @@ def test_terms_with_a_version_can_be_agreed_to() -> None:
     (button,) = terms.buttons
     assert button.text == "I agree"
     assert button.callback_data is not None
-    assert parse_press(button.callback_data) == Press("", version_mark("2026-11"))
-    assert version_mark("2026-11") != version_mark("2026-12")
+    assert parse_press(button.callback_data) == Press("", terms_mark("2026-11", "Be kind."))
+    marks = {terms_mark("2026-11", "Be kind."), terms_mark("2026-12", "Be kind."), terms_mark("2026-11", "Be kinder.")}
+    assert len(marks) == 3
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_a_buyer_who_must_agree_first_gets_the_terms_and_a_button_that_leads_on(
         first, terms = function(CHAT, asks, ASHA, "p_duck")
         assert only(first).text.startswith(heading)
         (button,) = only(terms).buttons
-        assert button.callback_data == f"a:{version_mark('2')}:p_duck"
+        assert button.callback_data == f"a:{terms_mark('2', 'Be kind.')}:p_duck"
     assert agreed(asks, ASHA) == "Thank you. You agreed to the shop's terms, version 2."
 
 

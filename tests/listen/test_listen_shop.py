@@ -187,6 +187,24 @@ def test_whoever_pays_without_having_agreed_is_declined_and_told_what_to_do(rig:
     assert rig.rows("SELECT reason FROM decisions ORDER BY decided_at") == [("terms_not_accepted",), (None,)]
 
 
+def test_words_that_changed_within_a_version_are_shown_before_anybody_agrees_to_them(rig: Rig) -> None:
+    async def first(_listener: Listener) -> None:
+        rig.world.buyers.send_text(RAHIM, "/terms")
+        await rig.until(lambda: "Terms 1" in texts(rig, RAHIM))
+
+    async def second(_listener: Listener) -> None:
+        await press(rig, RAHIM, "I agree")  # the button under the old words
+        await rig.until(lambda: "Terms 1, and more" in texts(rig, RAHIM))
+        assert rig.rows("SELECT version FROM acceptances") == []
+        await press(rig, RAHIM, "I agree")
+        assert rig.rows("SELECT text FROM terms_texts") == [("Terms 1, and more",)]
+
+    asking(rig)
+    rig.listen(first)
+    rig.shop = replace(rig.shop, terms_text="Terms 1, and more")
+    rig.listen(second)
+
+
 def test_a_new_version_asks_again_and_an_old_button_shows_the_new_text(rig: Rig) -> None:
     rig.offer("tea", stock=5)
     asking(rig)

@@ -297,7 +297,7 @@ class Day:
         now, number = self.clock.now(), self.chance.randrange(10**9)
 
         def talk(tx: Any) -> None:
-            tx.record_acceptance(number, "2026-11", now)
+            tx.record_acceptance(number, "2026-11", "Money back within 7 days.", now)
             asked = Command(number, number, number, "support", "Where is it?", User(number, "Asha"))
             request_id = tx.record_support_request(asked, now)
             tx.record_reply_outcome(tx.record_support_reply(request_id, "On its way.", now), "sent", None)

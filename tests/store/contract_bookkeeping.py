@@ -10,7 +10,7 @@ from apaycli.core.incoming import Command
 from apaycli.core.model import Flag, OrderInfo, ReceiptFilter, User
 from apaycli.core.search import parse_word
 from apaycli.store.protocol import Store
-from apaycli.store.values_cases import Outcome
+from apaycli.store.values_cases import Acceptance, Outcome
 
 FORM = OrderInfo("Abdur Rahim", "8801712345678", "abdur@example.com", '{"city": "ঢাকা"}')
 PEOPLE: tuple[dict[str, Any], ...] = (
@@ -237,8 +237,8 @@ class BookkeepingContract(LedgerContract):
     def test_a_dossier_holds_all_that_hangs_on_a_receipt(self, store: Store) -> None:
         record(store, invoice(uses_max=None))
         with store.transaction() as tx:
-            tx.record_acceptance(ASHA.user_id, "1", NOW - 5)
-            tx.record_acceptance(RAHIM.user_id, "1", NOW - 5)
+            tx.record_acceptance(ASHA.user_id, "1", "Be kind.", NOW - 5)
+            tx.record_acceptance(RAHIM.user_id, "1", "Be kind.", NOW - 5)
             tx.record_decision(query(7), refusal(query(7)), NOW - 3)
             reservation = reserve(tx, invoice())
             tx.record_answers([answered(1, "sent")])
@@ -264,7 +264,7 @@ class BookkeepingContract(LedgerContract):
         assert dossier.evidence[0].digest == dossier.digest
         assert (dossier.refund.reason, dossier.refund.reference) == ("broken", None)
         assert [each.reason for each in dossier.disputes] == ["late"]
-        assert dossier.acceptances == (("1", NOW - 5),)
+        assert dossier.acceptances == (Acceptance("1", NOW - 5, "Be kind."),)
         assert [each.text for each in dossier.requests] == ["Where is it?"]
         assert (dossier.finding, dossier.finding_at) == (None, None)
 

@@ -118,13 +118,17 @@ class PeopleContract(LedgerContract):
         record(store, invoice(1))
         with store.transaction() as tx:
             assert tx.accepted_versions(ASHA.user_id) == frozenset()
-            tx.record_acceptance(ASHA.user_id, "1", NOW)
-            tx.record_acceptance(ASHA.user_id, "1", NOW + 1)
-            tx.record_acceptance(ASHA.user_id, "2", NOW + 2)
+            tx.record_acceptance(ASHA.user_id, "1", "Be kind.", NOW)
+            tx.record_acceptance(ASHA.user_id, "1", "Be very kind.", NOW + 1)
+            tx.record_acceptance(ASHA.user_id, "2", "Be kind.", NOW + 2)
             assert tx.accepted_versions(ASHA.user_id) == {"1", "2"}
             assert tx.checkout_facts(query(1)).accepted_versions == {"1", "2"}
             assert tx.accepted_versions(RAHIM.user_id) == frozenset()
-        assert self.rows(store, "SELECT accepted_at FROM acceptances ORDER BY version") == [(NOW,), (NOW + 2,)]
+        found = self.rows(
+            store,
+            "SELECT accepted_at, text FROM acceptances JOIN terms_texts ON digest = terms_digest ORDER BY version",
+        )
+        assert found == [(NOW, "Be kind."), (NOW + 2, "Be kind.")]
 
     def test_a_request_is_one_message_and_has_its_replies(self, store: Store) -> None:
         with store.transaction() as tx:

@@ -12,7 +12,7 @@ from apaycli.books import dossier as documents
 from apaycli.books.dispute_page import render_page
 from apaycli.clock import render_instant
 from apaycli.store.digests import digest_of
-from apaycli.store.values_cases import Dispute, Dossier
+from apaycli.store.values_cases import Acceptance, Dispute, Dossier
 from apaycli.text import json_text
 
 SUMS = "SHA256SUMS"
@@ -21,7 +21,7 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the config says today: the ledger keeps who agreed to which version, not its words."""
+    """What the config says today; the words that a buyer agreed to are in the ledger."""
 
     text: str | None
     version: str | None
@@ -59,8 +59,13 @@ def _parts(dispute: Dispute, dossier: Dossier, terms: Terms) -> Iterator[tuple[s
                 }
             ),
         )
-    if terms.text is not None:
-        yield "terms.txt", _terms_heading(terms), (terms.text.rstrip() + "\n").encode()
+    agreed = _agreed(dossier)
+    if agreed is not None:
+        heading = f"the terms that the buyer agreed to, version {agreed.version}; {_today(agreed, terms)}"
+        yield "terms.txt", heading, agreed.text.encode()
+    elif terms.text is not None:
+        heading = "the terms as they are today" + (f", version {terms.version}" if terms.version else "")
+        yield "terms.txt", heading, terms.text.encode()
     yield (
         "acceptance.json",
         "which versions of the terms the buyer agreed to, and when",
@@ -100,8 +105,14 @@ def _evidence_files(dossier: Dossier) -> Iterator[tuple[str, str, bytes]]:
             yield name, what, evidence.raw
 
 
-def _terms_heading(terms: Terms) -> str:
-    return "the terms as they are today" + (f", version {terms.version}" if terms.version else "")
+def _agreed(dossier: Dossier) -> Acceptance | None:
+    """The last version that the buyer agreed to before the payment."""
+    earlier = [each for each in dossier.acceptances if each.accepted_at <= dossier.receipt.paid_at]
+    return earlier[-1] if earlier else None
+
+
+def _today(agreed: Acceptance, terms: Terms) -> str:
+    return "they are the same today" if agreed.text == terms.text else "today's are others"
 
 
 def _missing(dossier: Dossier, terms: Terms) -> Iterator[str]:
@@ -109,7 +120,10 @@ def _missing(dossier: Dossier, terms: Terms) -> Iterator[str]:
         yield "an invoice: this payment belongs to none in our ledger"
     if not dossier.asked:
         yield "a decision: no question about this payment is on record"
-    yield from _missing_terms(dossier, terms)
+    if _agreed(dossier) is None:
+        yield "the buyer's consent to the terms before the payment"
+        if terms.text is None:
+            yield "the text of the terms: [terms] text_file is not set"
     for evidence in dossier.evidence:
         state = documents.evidence_state(evidence)
         if state == "purged":
@@ -118,16 +132,6 @@ def _missing(dossier: Dossier, terms: Terms) -> Iterator[str]:
             yield f"trust in the received bytes ({evidence.kind}): they do not have their digest any more"
     if dossier.finding is None:
         yield "A-Pay's own word: it was not asked about this payment (apay reconcile does)"
-
-
-def _missing_terms(dossier: Dossier, terms: Terms) -> Iterator[str]:
-    versions = [version for version, at in dossier.acceptances if at <= dossier.receipt.paid_at]
-    if terms.text is None:
-        yield "the text of the terms: [terms] text_file is not set"
-    if not versions:
-        yield "the buyer's consent to the terms before the payment"
-    elif terms.version not in versions:
-        yield f"the text of version {versions[-1]}, which the buyer agreed to: terms.txt is another one; add that text"
 
 
 def _readme(dispute: Dispute, dossier: Dossier, about: Mapping[str, str], missing: list[str], made_at: int) -> str:

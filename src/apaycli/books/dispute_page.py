@@ -74,8 +74,8 @@ def _timeline(dispute: Dispute, dossier: Dossier) -> _Rows:
 
 def _events(dispute: Dispute, dossier: Dossier) -> Iterator[tuple[int, str]]:
     receipt, row = dossier.receipt, dossier.invoice
-    for version, at in dossier.acceptances:
-        yield at, f"The buyer agreed to the terms, version {version}."
+    for acceptance in dossier.acceptances:
+        yield acceptance.accepted_at, f"The buyer agreed to the terms, version {acceptance.version}."
     if row is not None:
         total = render_money(row.invoice.total_amount, row.invoice.currency)
         yield row.invoice.created_at, f"Invoice {row.invoice.invoice_id}: {row.invoice.title}, {total}."

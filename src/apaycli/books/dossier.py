@@ -199,7 +199,14 @@ def reconciliation_document(dossier: Dossier) -> Document | None:
 
 
 def acceptance_documents(dossier: Dossier) -> list[Document]:
-    return [{"version": version, "accepted_at": render_instant(at)} for version, at in dossier.acceptances]
+    return [
+        {
+            "version": each.version,
+            "accepted_at": render_instant(each.accepted_at),
+            "terms_digest": digest_of(each.text.encode()),
+        }
+        for each in dossier.acceptances
+    ]
 
 
 def request_document(request: SupportRequest) -> Document:

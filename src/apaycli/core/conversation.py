@@ -172,7 +172,7 @@ def terms_first(chat_id: int, shop: Shop, user: User, start_parameter: str) -> l
 
 
 def terms_again(chat_id: int, shop: Shop, user: User, start_parameter: str) -> list[Message]:
-    """Somebody agreed to a version that is not in force any more."""
+    """Somebody agreed to words that are not in force any more."""
     heading = shop.messages.say("terms_again", user.language_code)
     return [SendText(chat_id, heading), *_terms(chat_id, shop, user.language_code, start_parameter)]
 
@@ -185,15 +185,15 @@ def _terms(chat_id: int, shop: Shop, language: str | None, start_parameter: str 
     if shop.terms_version is not None:
         agree = Button(
             _cut(shop.messages.say("agree_button", language), BUTTON_UNITS_MAX),
-            callback_data=f"{_AGREE}{version_mark(shop.terms_version)}:{start_parameter}",
+            callback_data=f"{_AGREE}{terms_mark(shop.terms_version, shop.terms_text)}:{start_parameter}",
         )
         parts[-1] = SendText(chat_id, parts[-1].text, (agree,))
     return list(parts)
 
 
-def version_mark(version: str) -> str:
-    """Eight letters that stand for a version in the data of a button, which takes 64 bytes in all."""
-    return hashlib.sha256(version.encode()).hexdigest()[:8]
+def terms_mark(version: str, text: str) -> str:
+    """Eight letters that stand for these very words in the data of a button, which takes 64 bytes in all."""
+    return hashlib.sha256(f"{version}\n{text}".encode()).hexdigest()[:8]
 
 
 def _parts(text: str) -> list[str]:
@@ -224,7 +224,7 @@ def _cut(text: str, units_max: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What the data of a button asks for. `start_parameter` is what to show then; `mark` the version agreed to."""
+    """What the data of a button asks for. `start_parameter` is what to show then; `mark` the terms agreed to."""
 
     start_parameter: str
     mark: str | None = None

@@ -81,13 +81,13 @@ class Conversing:
         if press is None:
             return [done]
         if press.mark is not None:
-            version = self._shop.terms_version
-            if version is None or press.mark != conversation.version_mark(version):
+            version, text = self._shop.terms_version, self._shop.terms_text
+            if version is None or not text or press.mark != conversation.terms_mark(version, text):
                 return [
                     done,
                     *conversation.terms_again(query.user.user_id, self._shop, query.user, press.start_parameter),
                 ]
-            self._tx.record_acceptance(query.user.user_id, version, self._now)
+            self._tx.record_acceptance(query.user.user_id, version, text, self._now)
             done = AnswerCallbackQuery(query.callback_query_id, conversation.agreed(self._shop, query.user))
             if not press.start_parameter:
                 return [done]

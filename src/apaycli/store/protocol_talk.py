@@ -39,8 +39,8 @@ class TalkVerbs(Protocol):
         """Of the terms."""
         ...
 
-    def record_acceptance(self, buyer_id: int, version: str, now: int) -> None:
-        """The first time stays."""
+    def record_acceptance(self, buyer_id: int, version: str, text: str, now: int) -> None:
+        """To these very words; the first time stays."""
         ...
 
     def open_support_requests(self, buyer_id: int) -> int: ...

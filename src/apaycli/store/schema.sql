@@ -309,11 +309,18 @@ CREATE TABLE notices (
     created_at INTEGER NOT NULL
 ) STRICT;
 
+-- The words of the terms, each once: who disputes a payment agreed to these, not to those of today.
+CREATE TABLE terms_texts (
+    digest TEXT PRIMARY KEY,                     -- SHA-256 of the text in UTF-8
+    text TEXT NOT NULL CHECK (text <> '')
+) STRICT, WITHOUT ROWID;
+
 -- Who agreed to which version of the terms, and when first.
 CREATE TABLE acceptances (
     buyer_id INTEGER NOT NULL,
     version TEXT NOT NULL,
     accepted_at INTEGER NOT NULL,
+    terms_digest TEXT NOT NULL REFERENCES terms_texts (digest),
     PRIMARY KEY (buyer_id, version)
 ) STRICT, WITHOUT ROWID;
 

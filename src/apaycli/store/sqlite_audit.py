@@ -107,7 +107,8 @@ class AuditVerbs:
                 self.db.execute(
                     "SELECT 'evidence', kind || ' ' || telegram_payment_charge_id, digest, raw, NULL FROM evidence"
                     " WHERE kind <> 'receipt' UNION ALL"
-                    " SELECT 'dead letter', dead_letter_id, digest, raw, mentions_payment FROM dead_letters"
+                    " SELECT 'dead letter', dead_letter_id, digest, raw, mentions_payment FROM dead_letters UNION ALL"
+                    " SELECT 'terms', digest, digest, CAST(text AS BLOB), NULL FROM terms_texts"
                 ),
             )
 

@@ -19,7 +19,7 @@ from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.values import HookRow, SupportRequest
 
 if TYPE_CHECKING:  # imported where they are used: every command that opens the ledger starts with this module
-    from apaycli.store.values_cases import Asked, Dossier, Evidence, RefundCase, Reserved
+    from apaycli.store.values_cases import Acceptance, Asked, Dossier, Evidence, RefundCase, Reserved
 
 
 class DossierReading(CaseReading, SearchReading, PeopleReading, ReconcileReading, SendingReading):
@@ -118,9 +118,15 @@ class DossierReading(CaseReading, SearchReading, PeopleReading, ReconcileReading
         ).fetchone()
         return RefundCase(*row)
 
-    def _acceptances(self, buyer_id: int | None) -> Iterator[tuple[str, int]]:
-        sql = "SELECT version, accepted_at FROM acceptances WHERE buyer_id = ? ORDER BY accepted_at"
-        yield from self.db.execute(sql, (buyer_id,))
+    def _acceptances(self, buyer_id: int | None) -> Iterator[Acceptance]:
+        from apaycli.store.values_cases import Acceptance
+
+        rows = self.db.execute(
+            "SELECT version, accepted_at, text FROM acceptances JOIN terms_texts ON digest = terms_digest"
+            " WHERE buyer_id = ? ORDER BY accepted_at",
+            (buyer_id,),
+        )
+        yield from (Acceptance(*row) for row in rows)
 
     def _requests(self, buyer_id: int | None) -> Iterator[SupportRequest]:
         sql = "SELECT request_id FROM support_requests WHERE buyer_id = ? ORDER BY request_id LIMIT 1000"

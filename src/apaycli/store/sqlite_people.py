@@ -1,6 +1,6 @@
 """Verbs for what buyers said: which terms they agreed to, and what they asked the shop.
 
-Knows the tables acceptances, support_requests and support_replies. Never knows which terms are in force.
+Knows the tables acceptances, terms_texts, support_requests and support_replies. Never knows which terms are in force.
 """
 
 import sqlite3
@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from apaycli.core.incoming import Command
+from apaycli.store.digests import digest_of
 from apaycli.store.sqlite_errors import reading
 from apaycli.store.sqlite_rows import one_row
 from apaycli.store.values import SupportReply, SupportRequest
@@ -32,8 +33,11 @@ class PeopleVerbs:
     def accepted_versions(self, buyer_id: int) -> frozenset[str]:
         return accepted_versions(self.db, buyer_id)
 
-    def record_acceptance(self, buyer_id: int, version: str, now: int) -> None:
-        self.db.execute("INSERT INTO acceptances VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (buyer_id, version, now))
+    def record_acceptance(self, buyer_id: int, version: str, text: str, now: int) -> None:
+        digest = digest_of(text.encode())
+        self.db.execute("INSERT INTO terms_texts VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, text))
+        sql = "INSERT INTO acceptances (buyer_id, version, accepted_at, terms_digest) VALUES (?, ?, ?, ?)"
+        self.db.execute(f"{sql} ON CONFLICT DO NOTHING", (buyer_id, version, now, digest))
 
     def open_support_requests(self, buyer_id: int) -> int:
         sql = "SELECT count(*) FROM support_requests WHERE buyer_id = ? AND closed_at IS NULL"

@@ -53,7 +53,8 @@ class EvidencedReceipt(NamedTuple):
 
 
 class KeptBytes(NamedTuple):
-    """Other bytes that are kept: of conflicts and refunds, and dead letters, which say if they mention a payment."""
+    """Other bytes that are kept: of conflicts and refunds, the words of terms, and dead letters, which say if they
+    mention a payment."""
 
     kind: str
     name: str | int

@@ -98,6 +98,15 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A buyer agreed to the terms: to which version, when first, and its words."""
+
+    version: str
+    accepted_at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """One receipt with all that hangs on it; lists are the oldest first."""
 
@@ -114,5 +123,5 @@ class Dossier:
     disputes: tuple[Dispute, ...]
     finding: Finding | None  # A-Pay's answer
     finding_at: int | None
-    acceptances: tuple[tuple[str, int], ...]  # version of the terms, when first
+    acceptances: tuple[Acceptance, ...]
     requests: tuple[SupportRequest, ...]

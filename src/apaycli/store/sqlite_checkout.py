@@ -4,10 +4,12 @@ Knows the tables invoices, stock, reservations, decisions. Never decides; a rese
 conditional UPDATEs whose row count says whether there was something to take.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from apaycli.core.incoming import PreCheckoutQuery
 from apaycli.core.model import (
     CheckoutFacts,
     Decision,
@@ -19,7 +21,10 @@ from apaycli.core.model import (
 )
 from apaycli.store.sqlite_people import accepted_versions
 from apaycli.store.sqlite_rows import decision_of, invoice_of, one_row
-from apaycli.store.values import AnswerOutcome, AnswerResult
+
+if TYPE_CHECKING:  # only named here
+    from apaycli.core.incoming import PreCheckoutQuery
+    from apaycli.store.values import AnswerOutcome, AnswerResult
 
 
 def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int]]:

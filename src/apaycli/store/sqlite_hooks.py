@@ -3,14 +3,19 @@
 Knows the table hooks, and `hook_state` of receipts, which sums it up. Never decides when to try again.
 """
 
+from __future__ import annotations
+
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from apaycli.core.hooks import HookKind, HookState
 from apaycli.core.model import ReceiptRow
 from apaycli.store.sqlite_rows import RECEIPT_COLUMNS
 from apaycli.store.values import DueHook
+
+if TYPE_CHECKING:
+    from apaycli.core.hooks import HookKind, HookState  # only named here
 
 # The state of a receipt's hook that needs most attention.
 HOOK_STATE = (

@@ -3,16 +3,20 @@
 Knows the tables acceptances, terms_texts, support_requests and support_replies. Never knows which terms are in force.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from apaycli.core.incoming import Command
 from apaycli.store.digests import digest_of
 from apaycli.store.sqlite_errors import reading
 from apaycli.store.sqlite_rows import one_row
 from apaycli.store.values import SupportReply, SupportRequest
+
+if TYPE_CHECKING:
+    from apaycli.core.incoming import Command  # only named here
 
 _REQUEST = (
     "SELECT request_id, buyer_id, buyer_username, buyer_name, language_code, text, received_at, closed_at"

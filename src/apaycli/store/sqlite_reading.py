@@ -4,11 +4,13 @@ Knows every table; never judges what it finds, save for the sums that must add u
 quick look; `sqlite_audit` reads everything).
 """
 
+from __future__ import annotations
+
 import json
 import sqlite3
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from apaycli.core.hooks import HookState
 from apaycli.core.model import Mode
 from apaycli.store.sqlite_audit import AuditVerbs
 from apaycli.store.sqlite_books import BookReading
@@ -24,6 +26,9 @@ from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.sqlite_stats import StatsReading
 from apaycli.store.sqlite_sums import SUMS
 from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
+
+if TYPE_CHECKING:
+    from apaycli.core.hooks import HookState  # only named here
 
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
 

@@ -127,12 +127,13 @@ def _places(word: Sought) -> Iterator[_Part]:
 
 
 def _amounts(amounts: Iterable[tuple[str, int]]) -> _Part:
-    """Most rows have none of the few numbers; only where one fits, its currency is looked at."""
+    """Most rows have none of the few numbers; only where one fits, its currency is looked at. Most are below all."""
     pairs = list(amounts)
     numbers = sorted({amount for _, amount in pairs})
     any_number = " OR ".join(["total_amount = ?"] * len(numbers))  # IN would be looked up in a list of its own
     known = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
-    return f"(({any_number}) AND (currency, total_amount) IN {known})", [*numbers, json.dumps(pairs)]
+    sql = f"(total_amount >= ? AND ({any_number}) AND (currency, total_amount) IN {known})"
+    return sql, [numbers[0], *numbers, json.dumps(pairs)]
 
 
 def _like(before: str, text: str, behind: str) -> _Part:

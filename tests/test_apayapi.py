@@ -18,9 +18,9 @@ UPI = {"name": "upi_fast", "currency": "INR", "min_deposit": "100.00", "max_depo
 def methods(answer: Any, status: int = 200) -> list[PaymentMethod]:
     asked: list[tuple[str, dict[str, str]]] = []
 
-    def get(url: str, headers: Mapping[str, str], _seconds: float) -> tuple[int, bytes]:
+    def get(url: str, headers: Mapping[str, str], _seconds: float) -> tuple[int, bytes, int | None]:
         asked.append((url, dict(headers)))
-        return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), None
 
     found = APay("https://pay.example/", "canary-key", "4 2", get).payment_methods()
     ((url, headers),) = asked
@@ -97,9 +97,9 @@ BOOKED = {
 def deposit(answer: Any, status: int = 200, **ids: str) -> Deposit | None:
     asked: list[str] = []
 
-    def get(url: str, headers: Mapping[str, str], _seconds: float) -> tuple[int, bytes]:
+    def get(url: str, headers: Mapping[str, str], _seconds: float) -> tuple[int, bytes, int | None]:
         asked.append(url)
-        return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), None
 
     found = APay("https://pay.example", "canary-key", "42", get).deposit(**(ids or {"order_id": "7fa13dbc3b79e05e"}))
     (url,) = asked

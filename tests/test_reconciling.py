@@ -66,7 +66,7 @@ class Bench:
         assert answer.status == 200, answer.body
         return "tea"
 
-    def get(self, url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
+    def get(self, url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, bytes, int | None]:
         self.before()
         path = url.removeprefix("https://pay.example")
         query = path.partition("&")[2]
@@ -76,7 +76,8 @@ class Bench:
         assert isinstance(answer, Answer)
         if answer.transport != "reply":
             raise TelegramError("A-Pay cannot be reached (ReadError)")
-        return answer.status, answer.body
+        retry_after = answer.headers.get("Retry-After")
+        return answer.status, answer.body, int(retry_after) if retry_after else None
 
     def inquiry(self, seconds_between: float = 1.0) -> Inquiry:
         apay = APay("https://pay.example/apay", self.world.apay.api_key, self.world.apay.project_id, self.get)
@@ -235,7 +236,7 @@ def test_at_most_one_question_a_second(bench: Bench) -> None:
     assert gaps == [1.0] * 9
 
 
-@pytest.mark.parametrize("kind", ["429", "500", "502-html", "reset", "empty", "truncated", "401"])
+@pytest.mark.parametrize("kind", ["500", "502-html", "reset", "empty", "truncated", "401"])
 def test_an_outage_is_waited_out(bench: Bench, kind: str) -> None:
     bench.sell(2)
     bench.fail(kind, count=4)
@@ -245,6 +246,24 @@ def test_an_outage_is_waited_out(bench: Bench, kind: str) -> None:
     assert gaps == [2, 5, 15, 60, 1]
     assert len(bench.said) == 4
     assert bench.said[0].endswith("; next try in 2 s")
+
+
+def test_a_pause_that_a_pay_asks_for_is_kept(bench: Bench) -> None:
+    bench.sell(2)
+    bench.fail("429", count=4, retry_after=40)
+    assert bench.ask() == [(1, "confirmed"), (2, "confirmed")]
+    gaps = [after - before for before, after in zip(bench.asked_at, bench.asked_at[1:], strict=False)]
+    assert gaps == [40, 40, 40, 60, 1]
+
+
+def test_a_pause_that_nobody_would_watch_ends_it(bench: Bench) -> None:
+    bench.sell(1)
+    bench.fail("429", count=1, retry_after=601)
+    with pytest.raises(APayError) as stopped:
+        bench.ask()
+    assert stopped.value.message.endswith("A-Pay wants not to be asked for 601 s")
+    assert len(bench.asked) == 1
+    assert bench.ask() == [(1, "confirmed")]
 
 
 def test_five_failures_in_a_row_end_it_and_keep_what_was_found(bench: Bench) -> None:

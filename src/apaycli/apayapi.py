@@ -18,16 +18,18 @@ from apaycli.errors import TelegramError
 from apaycli.money import AmountError, currencies, parse_amount
 from apaycli.text import redact, show
 
-Get = Callable[[str, Mapping[str, str], float], tuple[int, bytes]]  # url, headers, seconds → status, body
+# url, headers, seconds → status, body, seconds of Retry-After
+Get = Callable[[str, Mapping[str, str], float], tuple[int, bytes, int | None]]
 
 POLL_SECONDS_MIN = 300
 _SECONDS_MAX = 5.0
 
 
 class APayError(TelegramError):
-    """A-Pay cannot be reached, or refuses."""
+    """A-Pay cannot be reached, or refuses. `retry_after`: for how many seconds it wants not to be asked, if it said."""
 
     slug = "apay"
+    retry_after: int | None = None
 
 
 class APayRefused(APayError):
@@ -78,17 +80,25 @@ class APay:
 
     def _ask(self, name: str, **query: str) -> dict[str, Any]:
         url = f"{self._base}/Remotes/{name}?{urlencode({'project_id': self._project_id, **query})}"
-        status, body = self._get(url, self._headers, _SECONDS_MAX)
+        status, body, retry_after = self._get(url, self._headers, _SECONDS_MAX)
         try:
-            answer = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            raise APayError(f"A-Pay's answer to {name} is no JSON object (HTTP {status})")
-        if answer.get("success") is not True:
-            said = show(redact(str(answer.get("message", ""))), 200)
-            raise APayRefused(f"A-Pay refused {name}: {said}", _code(answer, status))
-        return answer
+            return _answer(name, status, body)
+        except APayError as error:
+            error.retry_after = retry_after
+            raise
+
+
+def _answer(name: str, status: int, body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise APayError(f"A-Pay's answer to {name} is no JSON object (HTTP {status})")
+    if answer.get("success") is not True:
+        said = show(redact(str(answer.get("message", ""))), 200)
+        raise APayRefused(f"A-Pay refused {name}: {said}", _code(answer, status))
+    return answer
 
 
 def _no_number(text: str) -> None:

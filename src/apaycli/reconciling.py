@@ -19,6 +19,7 @@ from apaycli.store.protocol import Store
 LEARNED_KEY = "apay_deposit_key"
 FAILURES_MAX = 5
 _BACK_OFF_SECONDS = (2, 5, 15, 60)
+_WAIT_SECONDS_MAX = 600
 _CLAIMS_PER_BATCH = 200
 
 
@@ -77,7 +78,7 @@ class Inquiry:
                         f"A-Pay failed {FAILURES_MAX} times in a row: {error.message}",
                         hint="what was found is kept; apay reconcile goes on with the rest",
                     ) from None
-                wait = _BACK_OFF_SECONDS[self._failures - 1]
+                wait = max(_BACK_OFF_SECONDS[self._failures - 1], _asked_to_wait(error))
                 self.say(f"{error.message}; next try in {wait} s")
                 self._next_at = self.clock.monotonic() + wait
             else:
@@ -104,6 +105,17 @@ class Inquiry:
         if self._next_at > now:
             time.sleep(self._next_at - now)
         self._next_at = max(now, self._next_at) + self.seconds_between
+
+
+def _asked_to_wait(error: TelegramError) -> int:
+    """Seconds. Raises APayError where they are more than anybody watches a command for."""
+    seconds = (error.retry_after if isinstance(error, APayError) else None) or 0
+    if seconds > _WAIT_SECONDS_MAX:
+        raise APayError(
+            f"{error.message}; A-Pay wants not to be asked for {seconds} s",
+            hint="what was found is kept; apay reconcile goes on with the rest then",
+        )
+    return seconds
 
 
 def _query(claim: Claim, key: Key) -> dict[str, str]:

@@ -211,6 +211,16 @@ def test_a_short_outage_is_waited_out(books: Books, kind: str) -> None:
     assert "; next try in 5 s" in done.err
 
 
+@pytest.mark.parametrize(("asked_for", "waited"), [(44, 44), (1, 2)])
+def test_a_pause_that_a_pay_asks_for_is_kept(books: Books, slept: list[float], asked_for: int, waited: int) -> None:
+    books.sell(1)
+    books.fail("429", count=1, retry_after=asked_for)
+    done = books.run("reconcile")
+    assert (done.code, done.out.split("\t")[1]) == (0, "confirmed")
+    assert f"; next try in {waited} s" in done.err
+    assert round(max(slept)) == waited
+
+
 def test_ctrl_c_keeps_what_is_done(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     books.sell(3)
 

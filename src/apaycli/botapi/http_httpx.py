@@ -4,6 +4,7 @@ Knows how to make one POST and to tell "never left" from "no usable answer". The
 so no exception of httpx leaves this file: its texts contain the URL.
 """
 
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -57,8 +58,11 @@ def _read(response: httpx.Response, method: str, deadline: float) -> bytes:
     return bytes(body)
 
 
-def get_once(url: str, headers: Mapping[str, str], timeout_seconds: float) -> tuple[int, bytes]:
-    """One GET of an address that the owner named, such as A-Pay's. Raises NotSent, whose text never has the URL."""
+def get_once(url: str, headers: Mapping[str, str], timeout_seconds: float) -> tuple[int, bytes, int | None]:
+    """One GET of an address that the owner named, such as A-Pay's: status, body, and the seconds of `Retry-After`.
+
+    Raises NotSent, whose text never has the URL.
+    """
     deadline = time.monotonic() + timeout_seconds
     sent = {**headers, "Accept-Encoding": "identity"}
     try:
@@ -66,6 +70,8 @@ def get_once(url: str, headers: Mapping[str, str], timeout_seconds: float) -> tu
             httpx.Client(headers=sent, follow_redirects=False, trust_env=not url.startswith("http://")) as client,
             client.stream("GET", url, timeout=timeout_seconds) as response,
         ):
-            return response.status_code, _read(response, "a question", deadline)
+            asked_to_wait = response.headers.get("retry-after", "")
+            retry_after = int(asked_to_wait) if re.fullmatch("[0-9]{1,6}", asked_to_wait) else None  # or a date: rare
+            return response.status_code, _read(response, "a question", deadline), retry_after
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NotSent(f"A-Pay cannot be reached ({type(error).__name__})") from None

@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def fill(ledger: Path, count: int) -> None:
-    """`count` receipts as the listener would write them, in one statement."""
+    """`count` receipts as the listener would write them, in one statement; ids as long as the real ones."""
     store = open_sqlite(ledger)
     with store.transaction() as tx:
         tx.db.execute(
@@ -65,7 +65,9 @@ def fill(ledger: Path, count: int) -> None:
             " INSERT INTO receipts (telegram_payment_charge_id, provider_payment_charge_id, mode, invoice_payload, sku,"
             " title, quantity, booked_units, booked_uses, currency, total_amount, tip_amount, buyer_id, buyer_username,"
             " buyer_name, paid_at, recorded_at, update_id, source, digest, row_digest)"
-            " SELECT 'charge-' || i, printf('%016x', i), 'test', 'payload-' || i, 'duck', 'Rubber duck', 1, 1, 1,"
+            " SELECT printf('4280387012_%d_%06d_%d%09d', 1000 + i, i * 7919 % 1000000, i, i * 48271 % 1000000000),"
+            " printf('%08x%08x', i * 2654435761 & 0xffffffff, i * 2246822519 & 0xffffffff),"
+            " 'test', 'payload-' || i, 'duck', 'Rubber duck', 1, 1, 1,"
             " 'INR', 49900, 0, 1000 + i, 'buyer' || i, 'Rahim Uddin ' || i, 1767261600000 + i * 1000,"
             " 1767261600000 + i * 1000, i, 'polling', printf('%064x', i), '' FROM n",
             (count,),

@@ -29,7 +29,7 @@ QUESTIONS: tuple[tuple[str, ...], ...] = (
     ("+8801999999999",),
     ("499",),
     ("1234.56",),
-    ("000f4240",),  # the end of a charge id
+    ("95c38c0d",),  # eight characters as the end of a charge id has them
     ("8647531",),
     ("uddin", "777", "499"),
     ("rahim", "uddin", "nobody"),

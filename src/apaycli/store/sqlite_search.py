@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from apaycli.core.model import Mode, ReceiptFilter, ReceiptRow
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _RECEIPTS = f"SELECT {RECEIPT_COLUMNS} FROM receipts LEFT JOIN order_info USING (receipt_id)"  # noqa: S608
 _SAMPLE = 1000
+_ROWS_FOR_TWO = 50_000  # below, a second thread and connection cost more than they save
 _Part = tuple[str, Sequence[object]]
 
 
@@ -57,16 +60,35 @@ class SearchReading:
     @reading
     def find_receipts(self, words: Sequence[Sought], mode: Mode | None, limit: int) -> list[ReceiptRow]:
         """Every row is read, so each question about it is as quick as can be: the rarest word first; and in which line
-        a text stands only where it stands somewhere."""
+        a text stands only where it stands somewhere. Use it outside of `snapshot`: of many rows another connection
+        reads half."""
         quick = self._rarest_first([_any_of(word, exact=False) for word in words])
         exact = [_any_of(word, exact=True) for word in words if word.anywhere or word.charge_end is not None]
         conditions: list[_Part] = [*([("mode = ?", [mode])] if mode is not None else []), *quick, *exact]
         where = " AND ".join(sql for sql, _ in conditions) or "true"
-        found = f"SELECT receipt_id FROM receipt_search WHERE {where} ORDER BY receipt_id DESC LIMIT ?"  # noqa: S608
         parameters = [value for _, values in conditions for value in values]
+        numbers = self._in_two_halves(where, parameters, limit)
+        found = "(SELECT value FROM json_each(?))"
         return self._receipts(
-            f"{_RECEIPTS} WHERE receipt_id IN ({found}) ORDER BY receipt_id DESC", (*parameters, limit)
+            f"{_RECEIPTS} WHERE receipt_id IN {found} ORDER BY receipt_id DESC", (json.dumps(numbers),)
         )
+
+    def _in_two_halves(self, where: str, parameters: Sequence[object], limit: int) -> list[int]:
+        """The newest first. SQLite reads with one core: of a large ledger another connection reads the older half."""
+        last = self.last_receipt_id()
+        if last < _ROWS_FOR_TWO:
+            return _numbers_found(self.db, where, parameters, (0, last), limit)
+        middle = last // 2
+        older: list[int] = []
+
+        def read_the_older() -> None:
+            with closing(sqlite3.connect(self.path)) as db:
+                db.execute("PRAGMA query_only = ON")
+                older.extend(_numbers_found(db, where, parameters, (0, middle), limit))
+
+        with _meanwhile(read_the_older):
+            newer = _numbers_found(self.db, where, parameters, (middle, last), limit)
+        return [*newer, *older][:limit]
 
     def _rarest_first(self, parts: list[_Part]) -> list[_Part]:
         """By how many of the newest receipts each of them fits."""
@@ -82,6 +104,35 @@ class SearchReading:
 
     def _receipts(self, sql: str, parameters: Sequence[object]) -> list[ReceiptRow]:
         return [ReceiptRow._make(row) for row in self.db.execute(sql, parameters)]
+
+
+@contextmanager
+def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """`work` runs beside the block, and is done behind it; its error is raised there."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    yield
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+def _numbers_found(
+    db: sqlite3.Connection, where: str, parameters: Sequence[object], span: tuple[int, int], limit: int
+) -> list[int]:
+    sql = (
+        "SELECT receipt_id FROM receipt_search WHERE receipt_id > ? AND receipt_id <= ?"  # noqa: S608
+        f" AND {where} ORDER BY receipt_id DESC LIMIT ?"
+    )
+    return [number for (number,) in db.execute(sql, (*span, *parameters, limit))]
 
 
 def _any_of(word: Sought, *, exact: bool) -> _Part:

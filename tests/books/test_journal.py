@@ -75,6 +75,7 @@ account Assets:A-Pay:Clearing
 account Income:Sales
 account Income:Tips
 account Income:Delivery
+account Income:Returns
 account Liabilities:Refunds
 
 2026-01-01 * (1) Rahim Uddin | 1 x Rubber duck
@@ -114,7 +115,7 @@ plugin "beancount.plugins.auto_accounts"
     receipt: "1"
     sku: "rubber-duck"
     Assets:A-Pay:Clearing             499.00 INR
-    Liabilities:Refunds              -499.00 INR
+    Income:Sales                     -499.00 INR
 
 2026-01-02 * "Rahim \\"R\\" \\\\" "refund: 1 x Rubber duck"
     charge: "tg-1"
@@ -122,7 +123,7 @@ plugin "beancount.plugins.auto_accounts"
     receipt: "1"
     sku: "rubber-duck"
     reference: "tr-9"
-    Liabilities:Refunds               499.00 INR
+    Income:Returns                    499.00 INR
     Assets:A-Pay:Clearing            -499.00 INR
 """
     )

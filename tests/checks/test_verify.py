@@ -79,7 +79,7 @@ TAMPERINGS: tuple[tuple[str, str, str], ...] = (
     ("receipt-refund", "UPDATE receipts SET refund_state = 'due' WHERE receipt_id = 1", "receipt_id 1, flag None"),
     ("receipt-refund", "UPDATE receipts SET refund_state = NULL", "flag duplicate, refund_state None"),
     ("receipt-refund", "UPDATE receipts SET refund_state = 'done' WHERE receipt_id = 1", "refund_state done"),
-    ("receipt-refund", "INSERT INTO refunds VALUES (1, 'TX-1', 1)", "receipt_id 1, flag None, refund_state None"),
+    ("receipt-refund", "INSERT INTO refunds VALUES (1, 1, 'TX-1', 1, NULL)", "receipt_id 1, flag None"),
     ("receipt-dispute", "UPDATE receipts SET dispute_state = 'won' WHERE receipt_id = 1", "state won, counted None"),
     ("receipt-dispute", "INSERT INTO disputes VALUES (1, 1, 'x', 1, NULL, NULL)", "state None, counted open"),
     ("receipt-search", "UPDATE receipt_search SET text = 'x' WHERE receipt_id = 1", "receipt_id 1"),

@@ -88,8 +88,25 @@ def test_the_list_has_open_ones_first(sold: Shop) -> None:
 def test_one_of_real_money_is_listed_in_test_mode_too(shop: Shop) -> None:
     with shop.store() as store, store.transaction() as tx:
         tx.record_receipt(receipt(1, mode="live"), 1, b"1", 1)
-    opened(shop)
+    assert shop.run("disputes", "open", "1", "--reason", "never came", "--live").code == 0
     assert "\tlive\t" in shop.run("disputes", "list").out
+
+
+@pytest.mark.parametrize(
+    "words", [("open", "1", "--reason", "x"), ("note", "1", "x"), ("close", "1", "--outcome", "won")]
+)
+@pytest.mark.parametrize("mode", ["live", "test"])
+def test_nothing_is_written_in_the_other_mode(shop: Shop, words: tuple[str, ...], mode: Any) -> None:
+    other = () if mode == "live" else ("--live",)
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_receipt(receipt(1, mode=mode), 1, b"1", 1)
+        if words[0] != "open":
+            assert tx.open_dispute(1, "never came", 1)
+    before = shop.run("disputes", "list", "--json").json
+    done = shop.run("disputes", *words, *other)
+    assert (done.code, done.out) == (2, "")
+    assert f"receipt 1 is {'real money' if mode == 'live' else 'a test receipt'}" in done.err
+    assert shop.run("disputes", "list", "--json").json == before
 
 
 def test_no_disputes_are_an_empty_list(sold: Shop) -> None:

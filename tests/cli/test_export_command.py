@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +53,6 @@ def names(numbers: str) -> list[str]:
         (("--csv",), "123"),
         (("--live",), "4"),
         (("--mode", "live"), "4"),
-        (("--mode", "test", "--live"), "123"),
         (("--mode", "all"), "1234"),
         (("--sku", "bear"), "3"),
         (("--currency", "USD"), "3"),
@@ -93,7 +93,7 @@ def test_live_by_the_environment_is_the_live_books(sold: Shop) -> None:
         (("--preset", "hledger", "--csv"), "--preset hledger is a format of its own"),
         (("--preset", "beancount", "--excel"), "--preset beancount is a format of its own"),
         (("--preset", "hledger", "--mode", "all"), "test receipts are no income"),
-        (("--preset", "xero"), "a bank statement has one currency, and these receipts have INR, USD"),
+        (("--preset", "xero"), "a bank statement has one currency, and these receipts and refunds have INR, USD"),
         (("--json", "--excel"), "--excel and --raw are for CSV"),
         (("--jsonl", "--raw"), "--excel and --raw are for CSV"),
         (("--mode", "demo"), "--mode takes test, live or all"),
@@ -302,7 +302,7 @@ def test_what_cannot_be_booked_is_said(sold: Shop, preset: str) -> None:
         tx.record_receipt(receipt(9, total_amount=None, flag=Flag.AMOUNT_MISMATCH), 9, b"{}", 9)
     done = sold.run("export", "--preset", preset, "--sku", "rubber-duck")
     assert done.code == 0
-    assert "2 receipt(s) without a readable amount are left out: book them by hand" in done.err
+    assert "2 receipt(s) without an amount that can be booked are left out: book them by hand" in done.err
     assert done.out.count("Rubber duck") == 2
 
 
@@ -351,6 +351,85 @@ def test_money_that_went_back_is_booked_in_the_month_when_it_went(shop: Shop, in
     assert "Income:Sales  " not in october + november
 
 
+def test_months_that_are_booked_one_by_one_add_up_to_the_year(shop: Shop, in_zone: Callable[[str], None]) -> None:
+    """Goods came back in November, and the transfer with them; October was handed over before."""
+    in_zone("Asia/Kolkata")
+    october = ("export", "--preset", "hledger", "--since", "2026-10-01", "--until", "2026-10-31")
+    with shop.store() as store, store.transaction() as tx:
+        for number in (1, 2):
+            paid_at = instant(f"2026-10-0{number}T12:00:00+05:30")
+            tx.record_receipt(receipt(number, paid_at=paid_at), number, b"%d" % number, 1)
+    before = shop.run(*october).out
+    with shop.store() as store, store.transaction() as tx:
+        assert tx.refund_done(1, "tr-1", instant("2026-11-05T12:00:00+05:30"))
+        assert tx.refund_due(1, "account closed", instant("2026-11-09T12:00:00+05:30"))
+        assert tx.refund_done(1, "tr-2", instant("2026-12-02T12:00:00+05:30"))
+    assert shop.run(*october).out == before
+    months = [
+        sums(
+            shop.run("export", "--preset", "hledger", "--since", f"2026-{month}-01", "--until", f"2026-{month}-30").out
+        )
+        for month in ("10", "11", "12")
+    ]
+    assert [month.get("Income:Returns", 0) for month in months] == [0, 0, 499]
+    added = {account: sum(month.get(account, 0) for month in months) for account in months[0] | months[1] | months[2]}
+    assert added == sums(shop.run("export", "--preset", "hledger").out)
+    assert added == {"Assets:A-Pay:Clearing": 499, "Income:Sales": -998, "Income:Returns": 499}
+
+
+def sums(journal: str) -> dict[str, int]:
+    """By account, in whole rupees."""
+    found: dict[str, int] = {}
+    for account, amount in re.findall(r"^    ([A-Z][\w:-]+) +(-?[0-9]+)\.00 INR$", journal, re.MULTILINE):
+        found[account] = found.get(account, 0) + int(amount)
+    return found
+
+
+@pytest.mark.parametrize("preset", ["zoho", "quickbooks", "xero"])
+def test_a_statement_of_refunds_in_two_currencies_is_refused(shop: Shop, preset: str) -> None:
+    with shop.store() as store, store.transaction() as tx:
+        for number, currency in ((1, "INR"), (2, "USD"), (3, "INR")):
+            paid_at = instant(f"2026-1{min(number, 2) - 1}-05T12:00:00+00:00")
+            tx.record_receipt(receipt(number, currency=currency, paid_at=paid_at), number, b"%d" % number, 1)
+            if number < 3:
+                assert tx.refund_done(number, f"tr-{number}", instant("2026-12-05T12:00:00+00:00"))
+    for span in (("--since", "2026-12-01"), ("--since", "2026-11-01")):
+        done = shop.run("export", "--preset", preset, *span)
+        assert (done.code, done.out) == (2, "")
+        assert "these receipts and refunds have INR, USD" in done.err
+    done = shop.run("export", "--preset", preset, "--since", "2026-12-01", "--currency", "usd")
+    assert (done.code, done.out.count("\n"), "tr-2" in done.out) == (0, 2, True)
+
+
+def test_refunds_without_receipts_are_counted(shop: Shop) -> None:
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_receipt(receipt(1, paid_at=instant("2026-11-05T12:00:00+00:00")), 1, b"1", 1)
+        assert tx.refund_done(1, "tr-1", instant("2026-12-05T12:00:00+00:00"))
+    target = shop.folder / "december.journal"
+    done = shop.run("export", "--preset", "hledger", "--since", "2026-12-01", str(target))
+    assert f"apay: 0 receipt(s) and 1 refund(s), test, written to {target}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--currency", "rupees"), "--currency 'rupees' is not known"),
+        (("--live", "--mode", "test"), "--live is real money, and --mode test is not"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_refused(sold: Shop, options: tuple[str, ...], said: str) -> None:
+    done = sold.run("export", *options)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_an_empty_answer_is_said(sold: Shop) -> None:
+    done = sold.run("export", "--sku", "nope")
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert "apay: no receipt fits" in done.err
+    assert sold.run("export", "--currency", "inr").out == sold.run("export", "--currency", "INR").out
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
@@ -382,7 +461,8 @@ def test_how_many_receipts_of_which_mode_went_into_a_file_is_said(
 ) -> None:
     target = sold.folder / "receipts"
     assert sold.run("export", str(target), *options).err == f"apay: {said}, written to {target}\n"
-    assert sold.run("export", *options).err == ""  # the books themselves on stdout need no talk
+    # The books themselves on stdout need no talk, unless they are empty.
+    assert sold.run("export", *options).err == ("apay: no receipt fits\n" if said.startswith("0") else "")
 
 
 def test_a_file_that_is_there_is_replaced_by_force_alone(sold: Shop) -> None:

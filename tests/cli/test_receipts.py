@@ -141,7 +141,7 @@ def test_one_receipt_is_shown_with_all_that_hangs_on_it(shop: Shop) -> None:
     with shop.store() as store:
         sell_a_day(store)
         with store.transaction() as tx:
-            tx.refund_due(3, "came back broken")
+            tx.refund_due(3, "came back broken", 1)
             tx.open_dispute(3, "never came", 1_767_261_600_000)
             tx.record_acceptance(1001, "2026-11", "Be kind.", 1)
     document = shop.run("receipts", "show", "3", "--json").json

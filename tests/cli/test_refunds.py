@@ -59,6 +59,24 @@ def test_json_has_the_receipt_and_why(sold: Shop) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "words", [("due", "4", "--reason", "x"), ("done", "4", "--reference", "x", "--yes")], ids=lambda words: words[0]
+)
+def test_real_money_is_written_down_with_live_alone(sold: Shop, words: tuple[str, ...]) -> None:
+    done = sold.run("refunds", *words)
+    assert (done.code, done.out) == (2, "")
+    assert "receipt 4 is real money" in done.err
+    assert "add --live" in done.err
+    assert states(sold) == ["due", "due", None, "due"]
+    done = sold.run("refunds", "done", "3", "--reference", "x", "--yes", "--live")
+    assert (done.code, "receipt 3 is a test receipt" in done.err) == (2, True)
+
+
+def test_test_and_live_together_say_which_is_which(sold: Shop) -> None:
+    rows = [line.split("\t")[:2] for line in sold.run("refunds", "due", "--mode", "all").out.splitlines()]
+    assert rows == [["1", "test"], ["2", "test"], ["4", "live"]]
+
+
 def test_nothing_due_is_an_empty_list(shop: Shop) -> None:
     with shop.store():
         pass

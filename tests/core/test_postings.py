@@ -10,7 +10,7 @@ from apaycli.core.model import Flag
 from apaycli.core.postings import ACCOUNTS, Refund, entries_of, entry_of_receipt, entry_of_refund
 from ledger_rows import row
 
-CLEARING, SALES, TIPS, DELIVERY, REFUNDS = ACCOUNTS
+CLEARING, SALES, TIPS, DELIVERY, RETURNS, REFUNDS = ACCOUNTS
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,12 @@ CLEARING, SALES, TIPS, DELIVERY, REFUNDS = ACCOUNTS
         ({"tip_amount": 30000, "shipping_amount": 30000}, {SALES: -49900}),
         ({"shipping_amount": -1}, {SALES: -49900}),
         ({"total_amount": 0}, {SALES: 0}),
-        # What must go back, or went, was never income.
+        # What could not be sold was never income, whatever became of the money.
         ({"refund_state": "due", "flag": "oversold", "tip_amount": 900}, {REFUNDS: -49900}),
-        ({"refund_state": "done"}, {REFUNDS: -49900}),
+        ({"refund_state": "done", "flag": "duplicate"}, {REFUNDS: -49900}),
+        # What was sold stays a sale of its day; a return is another entry.
+        ({"refund_state": "due"}, {SALES: -49900}),
+        ({"refund_state": "done"}, {SALES: -49900}),
     ],
 )
 def test_what_stands_against_the_money(changes: dict[str, Any], against: dict[str, int]) -> None:
@@ -62,15 +65,31 @@ def test_what_has_no_readable_amount_cannot_be_booked(changes: dict[str, Any]) -
     assert list(entries_of([row(**changes)], [Refund(row(**changes), "tr-1", 5)])) == []
 
 
-def test_money_that_went_back_is_an_entry_of_its_own_on_its_own_day() -> None:
-    receipt = row(refund_state="done")
-    first, second = entries_of([receipt], [Refund(receipt, "tr-1", 77)])
-    assert (second.at, second.reference) == (77, "tr-1")
-    assert dict(second.postings) == {REFUNDS: 49900, CLEARING: -49900}
-    together: dict[str, int] = {}
-    for account, amount in (*first.postings, *second.postings):
-        together[account] = together.get(account, 0) + amount
-    assert set(together.values()) == {0}
+@pytest.mark.parametrize(("flag", "account"), [("oversold", REFUNDS), (None, RETURNS), ("late", RETURNS)])
+def test_money_that_went_back_is_an_entry_of_its_own_on_its_own_day(flag: str | None, account: str) -> None:
+    receipt = row(refund_state="done", flag=flag)
+    _, second = entries_of([receipt], [Refund(receipt, "tr-1", 77)])
+    assert (second.at, second.reference, second.came_back) == (77, "tr-1", False)
+    assert dict(second.postings) == {account: 49900, CLEARING: -49900}
+
+
+def test_a_transfer_that_came_back_undoes_it_on_its_own_day() -> None:
+    receipt = row(refund_state="due")
+    _, gone, came = entries_of([receipt], [Refund(receipt, "tr-1", 77), Refund(receipt, "tr-1", 99, came_back=True)])
+    assert (came.at, came.came_back) == (99, True)
+    assert dict(came.postings) == {account: -amount for account, amount in gone.postings}
+
+
+@pytest.mark.parametrize("flag", [None, *Flag])
+def test_the_books_of_a_day_are_the_same_whatever_happens_later(flag: str | None) -> None:
+    at_once = row(flag=flag, refund_state="due" if flag in {"oversold", "duplicate"} else None)
+    later = [at_once._replace(refund_state=state) for state in ("due", "done")]
+    first = entry_of_receipt(at_once)
+    assert first is not None
+    for receipt in later:
+        again = entry_of_receipt(receipt)
+        assert again is not None
+        assert (again.at, again.postings) == (first.at, first.postings)
 
 
 AMOUNTS = st.integers(0, 999_999_999_999)

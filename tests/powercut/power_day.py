@@ -316,7 +316,7 @@ class Day:
             dispute_id = tx.open_dispute(row[0], "late", now)
             tx.note_dispute(dispute_id, "parcel 4711", now)
             tx.close_dispute(dispute_id, "won", now)
-            tx.refund_due(row[0], "it came back")
+            tx.refund_due(row[0], "it came back", now)
             tx.refund_done(row[0], "TX-2", now)
             tx.db.execute(
                 "INSERT INTO reconciliations (receipt_id, state, checked_at) VALUES (?, 'pending', ?)", (*row, now)

@@ -150,10 +150,10 @@ class BookkeepingContract(LedgerContract):
     def test_what_must_go_back_comes_oldest_first_with_its_reason(self, store: Store) -> None:
         sell(store, {"flag": Flag.OVERSOLD, "paid_at": NOW + 5}, {}, {"flag": Flag.DUPLICATE, "mode": "live"}, {})
         with store.transaction() as tx:
-            assert tx.refund_due(2, HOSTILE)
-            assert not tx.refund_due(2, "again")
-            assert not tx.refund_due(1, "it is due by its flag")
-            assert not tx.refund_due(9, "no such receipt")
+            assert tx.refund_due(2, HOSTILE, NOW + 8)
+            assert not tx.refund_due(2, "again", NOW + 8)
+            assert not tx.refund_due(1, "it is due by its flag", NOW + 8)
+            assert not tx.refund_due(9, "no such receipt", NOW + 8)
         due = store.refunds_due(None)
         assert [(row.receipt.receipt_id, row.reason) for row in due] == [(2, HOSTILE), (3, None), (1, None)]
         assert [row.receipt.receipt_id for row in store.refunds_due("test")] == [2, 1]
@@ -178,14 +178,26 @@ class BookkeepingContract(LedgerContract):
     def test_a_transfer_that_came_back_is_due_again(self, store: Store) -> None:
         sell(store, {})
         with store.transaction() as tx:
-            tx.refund_due(1, "first")
+            tx.refund_due(1, "first", NOW + 8)
             tx.refund_done(1, "TX-1", NOW)
-            assert tx.refund_due(1, "the account was closed")
+            assert tx.refund_due(1, "the account was closed", NOW + 8)
         (due,) = store.refunds_due("test")
         assert due.reason == "the account was closed"
-        assert self.rows(store, "SELECT * FROM refunds") == []
+        dossier = store.dossier(1)
+        assert dossier is not None
+        assert dossier.refund.reference is None
         with store.transaction() as tx:
-            assert tx.refund_done(1, "TX-2", NOW)
+            assert tx.refund_done(1, "TX-2", NOW + 9)
+            assert tx.refund_due(1, "again", NOW + 10)
+            assert tx.refund_done(1, "TX-3", NOW + 11)
+        assert self.rows(store, "SELECT reference, done_at, came_back_at FROM refunds ORDER BY 2") == [
+            ("TX-1", NOW, NOW + 8),
+            ("TX-2", NOW + 9, NOW + 10),
+            ("TX-3", NOW + 11, None),
+        ]
+        dossier = store.dossier(1)
+        assert dossier is not None
+        assert dossier.refund.reference == "TX-3"
 
     # -- disputes -----------------------------------------------------------------------------------------------------
 
@@ -248,7 +260,7 @@ class BookkeepingContract(LedgerContract):
             other = reserve(tx, invoice(), number=2)  # the same buyer buys again: another sale
             post(tx, invoice(), other, 2)
             tx.record_support_request(Command(1, ASHA.user_id, 5, "support", "Where is it?", ASHA), NOW)
-            tx.refund_due(number, "broken")
+            tx.refund_due(number, "broken", NOW + 8)
             tx.open_dispute(number, "late", NOW)
         dossier = store.dossier(number)
         assert dossier is not None

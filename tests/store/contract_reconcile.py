@@ -122,10 +122,10 @@ class ReconcileContract(LedgerContract):
     @pytest.mark.parametrize(
         ("which", "ids"),
         [
-            ({"mode": "test"}, [2, 1]),
+            ({"mode": "test"}, [5, 2, 1, 5]),
             ({"mode": "live"}, [3]),
-            ({"paid_from": NOW + 50}, [1, 3]),  # when the money went, not when it came
-            ({"paid_before": NOW + 50}, [2]),
+            ({"paid_from": NOW + 50}, [1, 3, 5]),  # when the money went, not when it came
+            ({"paid_before": NOW + 50}, [5, 2]),
             ({"paid_from": NOW + 40, "paid_before": NOW + 41}, [2]),
             ({"sku": "bear"}, [1]),
         ],
@@ -135,9 +135,11 @@ class ReconcileContract(LedgerContract):
         with store.transaction() as tx:
             for number, at in ((1, NOW + 50), (2, NOW + 40), (3, NOW + 60), (5, NOW)):
                 assert tx.refund_done(number, f"tr-{number}", at)
-            tx.refund_due(4, "owed")
-            tx.refund_due(5, "it came back")
+            tx.refund_due(4, "owed", NOW + 900)
+            tx.refund_due(5, "it came back", NOW + 900)
         found = list(store.returned(ReceiptFilter(**which)))
         assert [refund.receipt.receipt_id for refund in found] == ids
         assert [refund.reference for refund in found] == [f"tr-{number}" for number in ids]
-        assert found == sorted(found, key=lambda refund: refund.done_at)
+        assert found == sorted(found, key=lambda refund: refund.moved_at)
+        for refund in found:
+            assert refund.came_back == (refund.moved_at == NOW + 900)

@@ -77,7 +77,9 @@ def payee(entry: Entry) -> str:
 def narration(entry: Entry) -> str:
     receipt = entry.receipt
     what = f"{receipt.quantity} x {receipt.title}" if receipt.title else "payment without an invoice"
-    return _line(f"refund: {what}" if entry.reference is not None else what)
+    if entry.reference is None:
+        return _line(what)
+    return _line(f"refund that came back: {what}" if entry.came_back else f"refund: {what}")
 
 
 def tags(entry: Entry) -> list[tuple[str, str]]:

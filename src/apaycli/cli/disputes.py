@@ -11,7 +11,7 @@ import typer
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.own_text import own_text
-from apaycli.cli.receipts import buyer_of, money_of, no_receipt, read_dossier
+from apaycli.cli.receipts import buyer_of, money_of, no_receipt, read_dossier, refuse_other_mode
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def open_dispute(
         row = store.receipt(receipt)
         if row is None:
             raise no_receipt(receipt)
+        refuse_other_mode(env, row)
         if row.dispute_state == "open":
             raise UsageError(
                 f"a dispute about receipt {receipt} is open already",
@@ -99,7 +100,7 @@ def note(
     body = own_text(env, text, "the note", _NOTE_CHARACTERS_MAX)
     store = env.open_store(read_only=dry_run)
     try:
-        found = _find(store, dispute)
+        found = _find_of_mode(env, store, dispute)
         if dry_run:
             _say_dry(env, f"would add a note of {len(body)} characters to dispute {dispute}", found)
             return
@@ -127,7 +128,7 @@ def close(
     ending = _outcome(outcome)
     store = env.open_store(read_only=dry_run)
     try:
-        found = _find(store, dispute)
+        found = _find_of_mode(env, store, dispute)
         if found.closed_at is not None:
             raise UsageError(f"dispute {dispute} is closed already: {found.outcome}")
         if dry_run:
@@ -255,6 +256,14 @@ def _find(store: "Store", number: int) -> "Dispute":
     found = store.dispute(number)
     if found is None:
         raise UsageError(f"there is no dispute {number}", hint="apay disputes list shows what there is")
+    return found
+
+
+def _find_of_mode(env: Env, store: "Store", number: int) -> "Dispute":
+    found = _find(store, number)
+    row = store.receipt(found.receipt_id)
+    if row is not None:
+        refuse_other_mode(env, row)
     return found
 
 

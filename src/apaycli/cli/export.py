@@ -6,7 +6,7 @@ Knows the options and where the result goes. Columns and formats are `books/`'s,
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 
 import typer
 
@@ -18,9 +18,11 @@ from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
     from apaycli.core.model import ReceiptFilter, ReceiptRow
+    from apaycli.core.postings import Refund
     from apaycli.store.protocol import Store
 
 Form = Literal["csv", "json", "jsonl", "xlsx", "preset"]
+_Row = TypeVar("_Row")
 
 _BYTE_ORDER_MARK = "\ufeff"
 JOURNALS = ("hledger", "beancount")
@@ -99,13 +101,13 @@ def run(options: Options, env: Env) -> None:
     try:
         if form == "preset":
             which = _one_book(str(options.preset), which, store, env)
-        rows = Counted(store.receipts(which))
+        rows, back = Counted(store.receipts(which)), Counted(store.returned(which))
         if form == "xlsx" and file is not None:
             _write_workbook(file, rows, columns)
         else:
             raw = options.raw and (file is not None or not env.output.is_terminal(env.output.stdout))
             pieces = (
-                _preset_pieces(str(options.preset), which, rows, store)
+                _preset_pieces(str(options.preset), which, rows, back)
                 if form == "preset"
                 else _pieces(form, columns, rows, raw=raw)
             )
@@ -116,19 +118,22 @@ def run(options: Options, env: Env) -> None:
     finally:
         store.close()
     if file is not None:
-        env.output.say(f"apay: {rows.count} receipt(s), {which.mode or 'all modes'}, written to {file}")
+        returned = f" and {back.count} refund(s)" if back.count else ""
+        env.output.say(f"apay: {rows.count} receipt(s){returned}, {which.mode or 'all modes'}, written to {file}")
+    elif not rows.count + back.count:
+        env.output.say("apay: no receipt fits")
     if form == "preset":
-        _warn_of_length(str(options.preset), rows.count, env)
+        _warn_of_length(str(options.preset), rows.count + back.count, env)
 
 
-class Counted:
+class Counted(Generic[_Row]):
     """An iterator that knows how much has passed."""
 
-    def __init__(self, rows: "Iterator[ReceiptRow]") -> None:
+    def __init__(self, rows: "Iterator[_Row]") -> None:
         self._rows = rows
         self.count = 0
 
-    def __iter__(self) -> "Iterator[ReceiptRow]":
+    def __iter__(self) -> "Iterator[_Row]":
         for row in self._rows:
             self.count += 1
             yield row
@@ -181,18 +186,23 @@ def _one_book(preset: str, which: "ReceiptFilter", store: "Store", env: Env) -> 
     from apaycli.money import currencies
 
     sums = store.receipt_sums(which)
-    readable = sorted({row.currency for row in sums if row.currency in currencies() and row.currency and row.readable})
+    readable = {row.currency for row in sums if row.currency in currencies() and row.currency and row.readable}
     unreadable = sum(row.receipts - (row.readable if row.currency in readable else 0) for row in sums)
     if unreadable:
-        env.output.warn(f"{unreadable} receipt(s) without a readable amount are left out: book them by hand")
+        env.output.warn(
+            f"{unreadable} receipt(s) without an amount that can be booked are left out: book them by hand"
+            " (apay receipts list shows them)"
+        )
     if preset in JOURNALS:
         return which
-    if len(readable) > 1:
+    back = {refund.receipt.currency for refund in store.returned(which)}
+    found = sorted(readable | {currency for currency in back if currency in currencies() and currency})
+    if len(found) > 1:
         raise UsageError(
-            f"a bank statement has one currency, and these receipts have {', '.join(readable)}",
-            hint=f"add --currency {readable[0]}, and so on: one file each",
+            f"a bank statement has one currency, and these receipts and refunds have {', '.join(found)}",
+            hint=f"add --currency {found[0]}, and so on: one file each",
         )
-    return replace(which, currency=readable[0]) if readable else which
+    return replace(which, currency=found[0]) if found else which
 
 
 def _warn_of_length(preset: str, count: int, env: Env) -> None:
@@ -203,19 +213,21 @@ def _warn_of_length(preset: str, count: int, env: Env) -> None:
         env.output.warn(f"{preset} takes {limit} rows at a time: split this with --since and --until")
 
 
-def _pieces(form: Form, columns: list[str], rows: Counted, *, raw: bool) -> Iterator[str]:
+def _pieces(form: Form, columns: list[str], rows: "Counted[ReceiptRow]", *, raw: bool) -> Iterator[str]:
     from apaycli.books.export import render_export
 
     return render_export(rows, columns, "json" if form == "json" else "jsonl" if form == "jsonl" else "csv", raw=raw)
 
 
-def _preset_pieces(preset: str, which: "ReceiptFilter", rows: Counted, store: "Store") -> Iterator[str]:
+def _preset_pieces(
+    preset: str, which: "ReceiptFilter", rows: "Counted[ReceiptRow]", back: "Counted[Refund]"
+) -> Iterator[str]:
     from apaycli.books.journal import render_beancount, render_hledger
     from apaycli.books.statement import render_statement
     from apaycli.cli.days import day_of
     from apaycli.core.postings import entries_of
 
-    entries = entries_of(rows, store.returned(which))
+    entries = entries_of(rows, back)
     heading = f"apay, {which.mode} receipts" + ("" if which.mode == "live" else ": no real money")
     match preset:
         case "hledger":
@@ -225,7 +237,7 @@ def _preset_pieces(preset: str, which: "ReceiptFilter", rows: Counted, store: "S
     return render_statement(preset, entries, day_of)
 
 
-def _write_workbook(file: Path, rows: Counted, columns: list[str]) -> None:
+def _write_workbook(file: Path, rows: "Counted[ReceiptRow]", columns: list[str]) -> None:
     import tempfile
 
     from apaycli.books.workbook import write_workbook

@@ -50,7 +50,7 @@ def find(
         rows = store.find_receipts(asked, which.mode, limit + 1)
     finally:
         store.close()
-    show_receipts(env, rows[:limit])
+    show_receipts(env, rows[:limit], with_mode=which.mode is None)
     if not rows:
         env.output.say(f"apay: no receipt fits, {_where(which.mode)}")
     elif len(rows) > limit:

@@ -42,12 +42,27 @@ def parse_choice(choice: Choice, env: Env) -> "ReceiptFilter":
         paid_from=midnight(since) if since else None,
         paid_before=midnight(until + timedelta(days=1)) if until else None,
         sku=choice.sku,
-        currency=choice.currency,
+        currency=_currency(choice.currency),
         flag=choice.flag,
     )
 
 
+def _currency(text: str | None) -> str | None:
+    """As it is written in the ledger: a small letter would find nothing, and look like a month without sales."""
+    from apaycli.money import currencies
+    from apaycli.text import nearest, show
+
+    if text is None:
+        return None
+    code = text.upper()
+    if code not in currencies():
+        raise UsageError(f"--currency {show(text, 12)!r} is not known{nearest(code, list(currencies()))}")
+    return code
+
+
 def _mode(text: str | None, env: Env) -> "Mode | None":
+    if env.common.live and text == "test":
+        raise UsageError("--live is real money, and --mode test is not: one of them")
     match text:
         case None:
             return env.mode

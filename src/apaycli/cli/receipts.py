@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 Number = Annotated[int, typer.Argument(metavar="RECEIPT", help="The receipt's number.", min=1, max=2**63 - 1)]
+_BUYER_CHARACTERS_MAX = 40
 HEADERS = ("RECEIPT", "PAID", "BUYER", "WHAT", "AMOUNT", "STATE", "CHARGE ID")
 _LIMIT = 50
 _POLL_SECONDS = 1
@@ -76,7 +77,7 @@ def list_receipts(
         rows = store.newest_receipts(which, asked + 1)
     finally:
         store.close()
-    show_receipts(env, rows[:asked])
+    show_receipts(env, rows[:asked], with_mode=which.mode is None)
     if len(rows) > asked:
         env.output.say(f"apay: there are more than {asked}; --limit shows more of them")
 
@@ -128,13 +129,21 @@ def _print_lines(env: Env, rows: "Sequence[ReceiptRow]") -> None:
     env.output.flush()
 
 
-def show_receipts(env: Env, rows: "Sequence[ReceiptRow]") -> None:
+def show_receipts(env: Env, rows: "Sequence[ReceiptRow]", *, with_mode: bool) -> None:
+    """`with_mode`: test and live stand together, and each row says which it is."""
     if env.output.as_json:
         from apaycli.books.dossier import receipt_documents
 
         env.output.document(receipt_documents(rows))
     else:
-        env.output.table(HEADERS, [receipt_cells(row) for row in rows])
+        from apaycli.text import show as shorten  # `show` is a command here
+
+        cells = [receipt_cells(row) for row in rows]
+        if env.output.is_terminal(env.output.stdout):  # a name of 64 letters would break every row
+            cells = [(*row[:2], shorten(str(row[2]), _BUYER_CHARACTERS_MAX), *row[3:]) for row in cells]
+        if with_mode:
+            cells = [(cell[0], row.mode, *cell[1:]) for cell, row in zip(cells, rows, strict=True)]
+        env.output.table((HEADERS[0], "MODE", *HEADERS[1:]) if with_mode else HEADERS, cells)
 
 
 def receipt_cells(row: "ReceiptRow") -> tuple[object, ...]:
@@ -189,6 +198,14 @@ def read_dossier(env: Env, receipt_id: int) -> "Dossier":
     if found is None:
         raise no_receipt(receipt_id)
     return found
+
+
+def refuse_other_mode(env: Env, receipt: "ReceiptRow") -> None:
+    """Nothing is written down about real money unless that was said, nor about a test in its place."""
+    if receipt.mode != env.mode:
+        what = "real money" if receipt.mode == "live" else "a test receipt"
+        cure = "add --live" if receipt.mode == "live" else "run it without --live (or APAY_LIVE)"
+        raise UsageError(f"receipt {receipt.receipt_id} is {what}", hint=cure)
 
 
 def no_receipt(receipt_id: int) -> UsageError:

@@ -11,7 +11,7 @@ from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.own_text import own_text
 from apaycli.cli.receipt_filter import Choice, parse_choice
-from apaycli.cli.receipts import buyer_of, money_of
+from apaycli.cli.receipts import buyer_of, money_of, refuse_other_mode
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,8 +92,12 @@ def _list(env: Env, mode: str | None) -> None:
     if env.output.as_json:
         env.output.document([due_document(row, _why(row)) for row in rows])
     else:
-        headers = ("RECEIPT", "AMOUNT", "TO", "WHY", "PROVIDER CHARGE ID")
-        env.output.table(headers, [_cells(row) for row in rows])
+        headers: tuple[str, ...] = ("RECEIPT", "AMOUNT", "TO", "WHY", "PROVIDER CHARGE ID")
+        cells = [_cells(row) for row in rows]
+        if which.mode is None:
+            headers = (headers[0], "MODE", *headers[1:])
+            cells = [(cell[0], row.receipt.mode, *cell[1:]) for cell, row in zip(cells, rows, strict=True)]
+        env.output.table(headers, cells)
     if rows:
         env.output.say(f"apay: {HOW}; then: apay refunds done {rows[0].receipt.receipt_id} --reference TEXT")
     if elsewhere:
@@ -116,6 +120,7 @@ def _why(row: "DueRefund") -> str:
 def _mark(env: Env, receipt_id: int, reason: str, *, dry_run: bool, yes: bool) -> None:
     dossier = _find(env, receipt_id)
     receipt, sent = dossier.receipt, dossier.refund
+    refuse_other_mode(env, receipt)
     if receipt.refund_state == "due":
         raise UsageError(f"receipt {receipt_id} is marked already", hint="apay refunds due shows why")
     what = f"receipt {receipt_id}: {money_of(receipt)} to {_shown(receipt)}"
@@ -128,7 +133,7 @@ def _mark(env: Env, receipt_id: int, reason: str, *, dry_run: bool, yes: bool) -
         store = env.open_store()
         try:
             with store.transaction() as tx:
-                if not tx.refund_due(receipt_id, reason):
+                if not tx.refund_due(receipt_id, reason, env.clock.now()):
                     raise UsageError(f"receipt {receipt_id} was marked in the meantime")
         finally:
             store.close()
@@ -153,6 +158,7 @@ def done(
     text = own_text(env, reference, "--reference", _REFERENCE_CHARACTERS_MAX)
     dossier = _find(env, receipt)
     row = dossier.receipt
+    refuse_other_mode(env, row)
     if row.refund_state == "done":
         raise UsageError(
             f"receipt {receipt} is refunded already, by {dossier.refund.reference}",

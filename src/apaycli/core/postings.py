@@ -5,8 +5,11 @@ Knows which account money belongs to and that every entry sums to zero. Never kn
 Theory
 ------
 What A-Pay collected is in its hands until it is settled: `Assets:A-Pay:Clearing`. Against it stand the goods, the tip
-and the delivery. Money that must go back was never income: it is owed (`Liabilities:Refunds`) until the merchant says
-that it went, which is an entry of its own on its own day. What is flagged and not decided is posted and marked.
+and the delivery. Money for what could not be sold (oversold, paid twice) was never income: it is owed
+(`Liabilities:Refunds`) from the day it came. Whatever goes back is an entry of its own on its own day, and so is a
+transfer that came back: against what is owed, or, where it had been income, against `Income:Returns`. An entry hangs on
+nothing that may change later, so the books of a month are the same whenever they are made. What is flagged and not
+decided is marked, which is no money.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,16 +21,18 @@ from apaycli.money import currencies
 
 CLEARING = "Assets:A-Pay:Clearing"
 SALES, TIPS, DELIVERY = "Income:Sales", "Income:Tips", "Income:Delivery"
-REFUNDS = "Liabilities:Refunds"
-ACCOUNTS = (CLEARING, SALES, TIPS, DELIVERY, REFUNDS)
+RETURNS, REFUNDS = "Income:Returns", "Liabilities:Refunds"
+ACCOUNTS = (CLEARING, SALES, TIPS, DELIVERY, RETURNS, REFUNDS)
+_NEVER_SOLD = {Flag.OVERSOLD, Flag.DUPLICATE}
 
 
 class Refund(NamedTuple):
-    """Money that went back: the merchant's word."""
+    """Money that went back, or `came_back`: the merchant's word."""
 
     receipt: ReceiptRow
     reference: str
-    done_at: int
+    moved_at: int
+    came_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Entry:
     postings: tuple[tuple[str, int], ...]
     undecided: bool = False
     reference: str | None = None  # of money that went back
+    came_back: bool = False  # that transfer did
 
     @property
     def cleared_amount(self) -> int:
@@ -52,7 +58,7 @@ def entry_of_receipt(receipt: ReceiptRow) -> Entry | None:
     total = _known_amount(receipt)
     if total is None or receipt.currency is None:
         return None
-    income = ((REFUNDS, total),) if receipt.refund_state is not None else _income(receipt, total)
+    income = ((REFUNDS, total),) if receipt.flag in _NEVER_SOLD else _income(receipt, total)
     postings = ((CLEARING, total), *((account, -amount) for account, amount in income))
     undecided = receipt.refund_state is None and receipt.flag not in {None, Flag.LATE}
     return Entry(receipt.paid_at, receipt, receipt.currency, postings, undecided)
@@ -62,8 +68,16 @@ def entry_of_refund(refund: Refund) -> Entry | None:
     total = _known_amount(refund.receipt)
     if total is None or refund.receipt.currency is None:
         return None
-    postings = ((REFUNDS, total), (CLEARING, -total))
-    return Entry(refund.done_at, refund.receipt, refund.receipt.currency, postings, reference=refund.reference)
+    account = REFUNDS if refund.receipt.flag in _NEVER_SOLD else RETURNS
+    gone = -total if refund.came_back else total
+    return Entry(
+        refund.moved_at,
+        refund.receipt,
+        refund.receipt.currency,
+        ((account, gone), (CLEARING, -gone)),
+        reference=refund.reference,
+        came_back=refund.came_back,
+    )
 
 
 def _known_amount(receipt: ReceiptRow) -> int | None:

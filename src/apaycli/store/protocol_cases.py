@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class CaseKeeping(Protocol):
     """Part of `Transaction`."""
 
-    def refund_due(self, receipt_id: int, reason: str) -> bool:
-        """It must go back, also where it was said to be done. False: there is no such receipt, or it is due already."""
+    def refund_due(self, receipt_id: int, reason: str, now: int) -> bool:
+        """It must go back; where it was said to be done, the transfer came back. False: there is no such receipt, or it
+        is due already."""
         ...
 
     def refund_done(self, receipt_id: int, reference: str, now: int) -> bool:

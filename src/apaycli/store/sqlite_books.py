@@ -42,14 +42,17 @@ class BookReading:
     def returned(self, which: ReceiptFilter) -> Iterator[Refund]:
         others, parameters = receipt_conditions(replace(which, paid_from=None, paid_before=None))
         sql = (
-            f"SELECT {RECEIPT_COLUMNS}, reference, done_at FROM refunds JOIN receipts USING (receipt_id)"  # noqa: S608
-            f" LEFT JOIN order_info USING (receipt_id) {others or 'WHERE true'} AND refund_state = 'done'"
-            " AND done_at >= coalesce(?, done_at) AND (done_at < ? OR ? IS NULL) ORDER BY done_at, receipt_id"
+            f"SELECT {RECEIPT_COLUMNS}, reference, moved_at, came_back FROM"  # noqa: S608
+            " (SELECT receipt_id, reference, done_at AS moved_at, 0 AS came_back, refund_id FROM refunds UNION ALL"
+            " SELECT receipt_id, reference, came_back_at, 1, refund_id FROM refunds WHERE came_back_at IS NOT NULL)"
+            f" JOIN receipts USING (receipt_id) LEFT JOIN order_info USING (receipt_id) {others or 'WHERE true'}"
+            " AND moved_at >= coalesce(?, moved_at) AND (moved_at < ? OR ? IS NULL)"
+            " ORDER BY moved_at, refund_id, came_back"
         )
         span = (which.paid_from, which.paid_before, which.paid_before)
         with translated(self.path):
             for row in self.db.execute(sql, (*parameters, *span)):
-                yield Refund(ReceiptRow._make(row[:-2]), row[-2], row[-1])
+                yield Refund(ReceiptRow._make(row[:-3]), row[-3], row[-2], bool(row[-1]))
 
     @reading
     def receipt_sums(self, which: ReceiptFilter) -> list[ReceiptSum]:

@@ -24,7 +24,7 @@ class CaseVerbs:
 
     db: sqlite3.Connection
 
-    def refund_due(self, receipt_id: int, reason: str) -> bool:
+    def refund_due(self, receipt_id: int, reason: str, now: int) -> bool:
         changed = self.db.execute(
             "UPDATE receipts SET refund_state = 'due', refund_reason = ? WHERE receipt_id = ?"
             " AND refund_state IS NOT 'due'",
@@ -32,7 +32,9 @@ class CaseVerbs:
         )
         if changed.rowcount != 1:
             return False
-        self.db.execute("DELETE FROM refunds WHERE receipt_id = ?", (receipt_id,))
+        self.db.execute(
+            "UPDATE refunds SET came_back_at = ? WHERE receipt_id = ? AND came_back_at IS NULL", (now, receipt_id)
+        )
         return True
 
     def refund_done(self, receipt_id: int, reference: str, now: int) -> bool:
@@ -42,7 +44,8 @@ class CaseVerbs:
         )
         if changed.rowcount != 1:
             return False
-        self.db.execute("INSERT INTO refunds VALUES (?, ?, ?)", (receipt_id, reference, now))
+        sql = "INSERT INTO refunds (receipt_id, reference, done_at) VALUES (?, ?, ?)"
+        self.db.execute(sql, (receipt_id, reference, now))
         return True
 
     def open_dispute(self, receipt_id: int, reason: str, now: int) -> int | None:

@@ -112,8 +112,8 @@ class DossierReading(CaseReading, SearchReading, PeopleReading, ReconcileReading
         from apaycli.store.values_cases import RefundCase
 
         row = self.db.execute(
-            "SELECT refund_reason, reference, done_at FROM receipts LEFT JOIN refunds USING (receipt_id)"
-            " WHERE receipt_id = ?",
+            "SELECT refund_reason, reference, done_at FROM receipts LEFT JOIN"
+            " (SELECT * FROM refunds WHERE came_back_at IS NULL) USING (receipt_id) WHERE receipt_id = ?",
             (receipt_id,),
         ).fetchone()
         return RefundCase(*row)

@@ -117,7 +117,8 @@ FURTHER_SUMS: tuple[Sum, ...] = (
     Sum(
         "receipt-refund",
         "a refund is due without flag or reason, or not marked for what must go back, or done without its reference",
-        "SELECT receipt_id, flag, refund_state FROM receipts LEFT JOIN refunds USING (receipt_id)"
+        "SELECT receipt_id, flag, refund_state FROM receipts LEFT JOIN"
+        " (SELECT receipt_id, reference FROM refunds WHERE came_back_at IS NULL) USING (receipt_id)"
         " WHERE (refund_state = 'due' AND refund_reason IS NULL"
         " AND coalesce(flag, '') NOT IN ('oversold', 'duplicate'))"
         " OR (refund_state IS NULL AND flag IN ('oversold', 'duplicate'))"

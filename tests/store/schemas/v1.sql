@@ -226,12 +226,16 @@ CREATE TABLE hooks (
 ) STRICT;
 CREATE INDEX hooks_due ON hooks (due_at) WHERE state = 'pending';
 
--- Money that went back, by A-Pay's dashboard or by hand: the merchant's word and the transfer's own reference.
+-- Money that went back, by A-Pay's dashboard or by hand: the merchant's word and the transfer's own reference. A transfer
+-- that came back stays: both movements are in the books, each on its day.
 CREATE TABLE refunds (
-    receipt_id INTEGER PRIMARY KEY REFERENCES receipts,
+    refund_id INTEGER PRIMARY KEY,
+    receipt_id INTEGER NOT NULL REFERENCES receipts,
     reference TEXT NOT NULL CHECK (reference <> ''),
-    done_at INTEGER NOT NULL
+    done_at INTEGER NOT NULL,
+    came_back_at INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX refunds_standing ON refunds (receipt_id) WHERE came_back_at IS NULL;
 
 -- A buyer or a bank disputes a payment. Open until the merchant says how it ended.
 CREATE TABLE disputes (

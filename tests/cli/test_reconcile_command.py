@@ -279,7 +279,7 @@ def test_without_an_account_it_says_what_to_set(shop: Shop) -> None:
 
 
 def test_a_report_with_fees_and_net(books: Books) -> None:
-    books.sell(3)
+    books.sell(2)
     done = books.run("reconcile", "--report", books.report(books.line(1), books.line(2)))
     assert done.code == 0, done.err
     order_id = books.charges[0].provider_payment_charge_id
@@ -327,11 +327,50 @@ def test_a_report_as_json(books: Books) -> None:
 def test_the_days_of_a_report_are_its_own_unless_they_are_named(books: Books) -> None:
     books.sell(4)
     file = books.report(books.line(2), books.line(3))
-    assert [row[0] for row in rows(books.run("reconcile", "--report", file))] == ["matched"] * 2
+    whole_day = [["only_here", "1"], ["matched", "2"], ["matched", "3"], ["only_here", "4"]]
+    done = books.run("reconcile", "--report", file)
+    assert [row[:2] for row in rows(done)] == whole_day
+    assert "live receipts from 2026-01-01 until 2026-01-01, ledger" in done.err
     named = books.run("reconcile", "--report", file, "--since", "2025-12-31", "--until", "2026-01-02")
-    assert [row[:2] for row in rows(named)] == [
-        ["only_here", "1"], ["matched", "2"], ["matched", "3"], ["only_here", "4"],
-    ]  # fmt: skip
+    assert [row[:2] for row in rows(named)] == whole_day
+    other = books.run("reconcile", "--report", file, "--until", "2025-12-31")
+    assert [row[:2] for row in rows(other)] == [["matched", "2"], ["matched", "3"]]
+    assert "live receipts until 2025-12-31, ledger" in other.err
+
+
+def test_one_row_pays_for_one_receipt(books: Books) -> None:
+    books.sell(2)
+    first, second = books.charges
+    ids = f"{first.provider_payment_charge_id};{second.telegram_payment_charge_id}"
+    row = f"{ids};499.00;484.00;success;2026-01-01T10:00:00"
+    names = "order_id;custom_transaction_id;amount;amount_after_commision;status;created_at"
+    (books.folder / "r.csv").write_text(f"{names}\n{row}\n", "utf-8")
+    done = books.run("reconcile", "--report", str(books.folder / "r.csv"))
+    assert done.code == 6
+    assert [each[:2] for each in rows(done)] == [["matched", "1"], ["differs", "2"]]
+    assert rows(done)[1][-1] == "its line names receipt 1, too"
+    assert "apay: 1 matched: ₹499.00, fees ₹15.00, net ₹484.00" in done.err
+
+
+@pytest.mark.parametrize("options", [(), ("--report", "r.csv")])
+def test_a_mistyped_ledger_is_not_made_and_nothing_is_confirmed(books: Books, options: tuple[str, ...]) -> None:
+    (books.folder / "r.csv").write_text("order_id;amount;created_at\n1;5;2026-01-01T10:00:00\n", "utf-8")
+    typo = books.folder / "typo.db"
+    books.environ["APAY_STORE"] = str(typo)
+    options = tuple(str(books.folder / each) if each.endswith(".csv") else each for each in options)
+    done = books.run("reconcile", *options)
+    assert (done.code, done.out) == (9, "")
+    assert f"there is no ledger at {typo}" in done.err
+    assert not typo.exists()
+
+
+def test_another_key_is_tried_before_anything_is_believed(books: Books) -> None:
+    books.sell(1)
+    assert books.run("reconcile").code == 0
+    books.environ["APAY_API_KEY"] = "wrong"
+    done = books.run("reconcile", "--again")
+    assert (done.code, done.out) == (5, "")
+    assert "A-Pay refused payment-systems-info" in done.err
 
 
 def test_a_report_without_days_needs_them_named(books: Books) -> None:
@@ -343,7 +382,7 @@ def test_a_report_without_days_needs_them_named(books: Books) -> None:
     assert "apay: hint: name them with --since and --until" in done.err
     done = books.run("reconcile", "--report", str(books.folder / "r.csv"), "--since", "2026-01-01")
     assert rows(done)[0][:2] == ["matched", "1"]
-    assert "fees not known: the report has no amount_after_commision" in done.err
+    assert "fees not known: not each row has its amount_after_commision" in done.err
 
 
 def test_a_report_that_cannot_be_read_is_refused_with_its_line(books: Books) -> None:

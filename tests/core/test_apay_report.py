@@ -46,7 +46,7 @@ def test_the_example_of_a_pays_pages() -> None:
     [
         (line(1), "matched", None),
         (line(1, status="Completed"), "matched", None),
-        (line(1, status=""), "matched", None),
+        (line(1, status=""), "differs", "its status is empty"),
         (line(1, amount="499"), "matched", None),
         (line(1, amount="499.01"), "differs", "receipt 499.00 INR, A-Pay 499.01 INR"),
         (line(1, amount="499.001"), "differs", "receipt 499.00 INR, A-Pay 499.001 INR"),
@@ -86,6 +86,14 @@ def test_of_several_rows_the_good_one_counts_and_two_good_ones_differ() -> None:
     assert kinds(matched(f"{HEAD}\n{failed}\n{good}", claim(1))) == [("matched", 1, None)]
     twice = f"{HEAD}\n{good}\n{failed}\n{good}"
     assert kinds(matched(twice, claim(1))) == [("differs", 1, "the report has it 2 times: lines 2, 4")]
+
+
+def test_a_row_that_names_two_receipts_pays_for_the_first_alone() -> None:
+    head = "order_id;custom_transaction_id;amount"
+    assert kinds(matched(f"{head}\napay-1;tg-2;499\n", claim(1), claim(2))) == [
+        ("matched", 1, None),
+        ("differs", 2, "its line names receipt 1, too"),
+    ]
 
 
 def test_a_row_is_found_by_any_of_its_ids() -> None:

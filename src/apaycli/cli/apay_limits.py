@@ -37,12 +37,14 @@ def methods_now(account: tuple[str, str, str], store: "Store", env: Env) -> "lis
     from apaycli.apayapi import POLL_SECONDS_MIN, APay
     from apaycli.botapi.http_httpx import get_once
     from apaycli.core.model import PaymentMethod
+    from apaycli.store.digests import digest_of
 
     now, kept = env.clock.now(), json.loads(store.remembered(_KEPT) or "{}")
-    if kept and 0 <= now - kept["asked_at"] < POLL_SECONDS_MIN * 1000 and kept["project_id"] == account[2]:
+    asked = digest_of("\n".join(account).encode())  # another key, or another address, is another question
+    if kept and 0 <= now - kept["asked_at"] < POLL_SECONDS_MIN * 1000 and kept.get("account") == asked:
         return [PaymentMethod(*row) for row in kept["methods"]]
     methods = APay(*account, get_once).payment_methods()
     rows = [[m.name, m.currency, m.min_amount, m.max_amount] for m in methods]
     with store.transaction() as tx:
-        tx.remember(_KEPT, json.dumps({"asked_at": now, "project_id": account[2], "methods": rows}))
+        tx.remember(_KEPT, json.dumps({"asked_at": now, "account": asked, "methods": rows}))
     return methods

@@ -25,8 +25,11 @@ def parse_day(text: str, option: str) -> date:
 
 
 def day_of(instant: int) -> date:
-    """The merchant's day of an instant."""
-    return date.fromtimestamp(instant // 1000)  # noqa: DTZ012 - local time is meant
+    """The merchant's day of an instant; the last day there is for one beyond it, as a broken date may be."""
+    try:
+        return date.fromtimestamp(instant // 1000)  # noqa: DTZ012 - local time is meant
+    except (ValueError, OverflowError, OSError):
+        return date.max
 
 
 def midnight(day: date) -> int:

@@ -86,10 +86,15 @@ class Env:
             self.output.warn(warning)
         return stock
 
-    def open_store(self, *, read_only: bool = False) -> "Store":
-        """The ledger of the config; for writing, also bound to the config's bot."""
+    def open_store(self, *, read_only: bool = False, must_exist: bool = False) -> "Store":
+        """The ledger of the config; for writing, also bound to the config's bot.
+
+        `must_exist`: what is to be changed is in it already, and a mistyped path makes no empty one.
+        """
         from apaycli.store.sqlite import open_sqlite
 
+        if must_exist and not read_only:
+            open_sqlite(self.config.store_path, read_only=True).close()
         store = open_sqlite(self.config.store_path, read_only=read_only)
         if not read_only:
             try:

@@ -6,7 +6,7 @@ Knows how the file is opened, which days it is about, and how pairs are shown. H
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -29,9 +29,10 @@ def compare_report(file: Path, which: "ReceiptFilter", env: Env, *, dry_run: boo
 
     report = _read(file)
     since, until = _span(report, which)
-    store = env.open_store(read_only=dry_run)
+    store = env.open_store(read_only=dry_run, must_exist=True)
     try:
-        env.output.say(f"apay: {file}, {which.mode} receipts, ledger {env.config.store_path}")
+        days = _days(since, until)
+        env.output.say(f"apay: {file}, {which.mode} receipts {days}, ledger {env.config.store_path}")
         # All of them may stand in it: a report's days are those of deposits, ours those of payments.
         claims = store.claims(replace(which, paid_from=None, paid_before=None))
         pairs = list(match_report(report, claims, since, until))
@@ -55,13 +56,23 @@ def _read(file: Path) -> "Report":
 
 
 def _span(report: "Report", which: "ReceiptFilter") -> tuple[int | None, int | None]:
-    """The days that were named, else those from the report's first instant to its last."""
+    """The days that were named, else the merchant's days from the report's first instant to its last."""
+    from apaycli.cli.days import day_of, midnight
+
     if which.paid_from is not None or which.paid_before is not None:
         return which.paid_from, which.paid_before
     instants = [instant for text in report.instants if (instant := _instant(text)) is not None]
     if not instants:
         raise UsageError("the report does not say which days it is about", hint="name them with --since and --until")
-    return min(instants), max(instants) + 1000
+    last = min(day_of(max(instants)), date.max - timedelta(days=2))  # a day that has another behind it
+    return midnight(min(day_of(min(instants)), last)), midnight(last + timedelta(days=1))
+
+
+def _days(since: int | None, until: int | None) -> str:
+    from apaycli.cli.days import day_of
+
+    first = "" if since is None else f"from {day_of(since)} "
+    return first + ("on" if until is None else f"until {day_of(until - 1)}")
 
 
 def _instant(text: str) -> int | None:
@@ -130,7 +141,9 @@ def _show(pairs: "list[Pair]", env: Env) -> None:
 
 def _total_sentence(currency: str, total: "Total") -> str:
     amount, fee, net = (money(each, currency) for each in (total.amount, total.fee_amount, total.net_amount))
-    known = f"fees {fee}, net {net}" if fee is not None else "fees not known: the report has no amount_after_commision"
+    known = (
+        f"fees {fee}, net {net}" if fee is not None else "fees not known: not each row has its amount_after_commision"
+    )
     return f"{total.receipts} matched: {amount}, {known}"
 
 

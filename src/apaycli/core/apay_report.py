@@ -38,7 +38,7 @@ class ReportRow(NamedTuple):
 
     line: int
     ids: tuple[str, ...]
-    status: str  # as it was written; empty where the report has none
+    status: str | None  # as it was written; None where the report has no such column
     amount: Decimal
     currency: str | None
     fee: Decimal | None
@@ -142,7 +142,7 @@ def _row(line: int, cells: Sequence[str], columns: Mapping[str, int]) -> ReportR
     return ReportRow(
         line=line,
         ids=tuple(given[name] for name in _IDS if given.get(name)),
-        status=given.get("status", ""),
+        status=given.get("status"),
         amount=amount,
         currency=given.get("currency", "").upper() or None,
         fee=_fee(line, amount, given),
@@ -170,12 +170,15 @@ def _number(line: int, name: str, text: str) -> Decimal:
 def match_report(report: Report, claims: Iterable[Claim], since: int | None, until: int | None) -> Iterator[Pair]:
     """Each receipt with its row, then the rows without a receipt. Receipts outside of [since, until) that no row names
     are passed over: the report is not about them."""
-    taken: set[int] = set()
+    taken: dict[int, int] = {}  # line → receipt
     for claim in claims:
         rows = _rows_of(claim, report)
-        taken.update(row.line for row in rows)
-        if rows:
-            yield _judged(claim, rows)
+        free = [row for row in rows if row.line not in taken]
+        taken.update((row.line, claim.receipt_id) for row in free)
+        if free:
+            yield _judged(claim, free)
+        elif rows:  # money that came once pays for one receipt
+            yield Pair("differs", claim, rows[0], f"its line names receipt {taken[rows[0].line]}, too")
         elif (since is None or claim.paid_at >= since) and (until is None or claim.paid_at < until):
             yield Pair("only_here", claim, None, "cannot check: not in this report")
     for row in report.rows:  # an attempt that came to nothing has no receipt, and needs none
@@ -206,14 +209,18 @@ def _judged(claim: Claim, rows: Sequence[ReportRow]) -> Pair:
 
 
 def _kind(row: ReportRow) -> Match:
+    if row.status is None:
+        return "matched"
     word = row.status.lower()
-    if not word or word in _GOOD:
+    if word in _GOOD:
         return "matched"
     return "pending" if word in _OPEN else "rejected" if word in _BAD else "differs"
 
 
 def _status_detail(row: ReportRow) -> str | None:
-    return f"A-Pay says {row.status[:40]}" if row.status else None
+    if row.status is None:
+        return None
+    return f"A-Pay says {row.status[:40]}" if row.status else "its status is empty"
 
 
 _STATE_OF: Mapping[Match, State] = {

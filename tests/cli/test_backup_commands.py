@@ -1,5 +1,6 @@
 """`apay backup`, `apay restore`, `apay purge`: what they say, what they ask, and what is found in the file's bytes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,13 @@ def test_after_a_purge_a_search_in_the_bytes_finds_nothing(shop: Shop) -> None:
             assert dispute is not None
             tx.note_dispute(dispute, note, old)
         tx.close_dispute(1, "won", old)
+        tx.close_dispute(2, "lost", old)
     assert bytes_of(shop).count(NAME.encode()) > 5
     day = "2025-12-01"
     counted = shop.run("purge", "--before", day, "--dry-run", "--json").json
     assert counted == {
-        "receipts": 2, "forms": 2, "evidence": 2, "dead_letters": 1, "hooks": 2, "support_requests": 0, "disputes": 1,
-        "notices": 1,
+        "receipts": 2, "forms": 2, "evidence": 2, "dead_letters": 1, "hooks": 2, "support_requests": 0, "disputes": 2,
+        "notices": 1, "unsettled": 0,
     }  # fmt: skip
     assert bytes_of(shop).count(NAME.encode()) > 5
     done = shop.run("purge", "--before", day, "--yes", "--json")
@@ -134,16 +136,32 @@ def test_after_a_purge_a_search_in_the_bytes_finds_nothing(shop: Shop) -> None:
     for word in (NAME, PHONE, "zebulon_q", "z@example.com"):
         assert word.encode() not in bytes_of(shop), word
     with shop.store() as store:
-        assert store.db.execute(
-            "SELECT reason, text FROM disputes JOIN dispute_notes USING (dispute_id)"
-        ).fetchall() == [
-            ("(purged)", "(purged)"),
-            ("no parcel", "is still open"),
-        ]
+        written = store.db.execute("SELECT reason, text FROM disputes JOIN dispute_notes USING (dispute_id)").fetchall()
+        assert written == [("(purged)", "(purged)")] * 2
     exported = shop.run("export", "--csv", "--personal")
     assert exported.out.count("499.00") == 2
     assert "tg-charge-1" in exported.out
     assert shop.run("purge", "--before", day, "--yes", "--json").json == dict.fromkeys(counted, 0)
+
+
+def test_what_a_refund_or_a_dispute_needs_stays_until_it_is_settled(shop: Shop) -> None:
+    old = shop.clock.now() - 100 * 86_400_000
+    sell(shop, 1, 2, 3, paid_at=old)
+    with shop.store() as store, store.transaction() as tx:
+        tx.refund_due(1, "came back broken", old)
+        tx.open_dispute(2, "never came", old)
+    done = shop.run("purge", "--before", "2025-12-01", "--yes", "--json")
+    assert (done.json["receipts"], done.json["forms"], done.json["evidence"], done.json["unsettled"]) == (1, 1, 1, 2)
+    assert "2 receipt(s) stay whole" in done.err
+    assert [row["buyer_name"] for row in shop.run("receipts", "list", "--json").json].count(NAME) == 2
+    assert "evidence-1-receipt.json" in shop.run("disputes", "folder", "1", str(shop.folder / "d")).out
+    with shop.store() as store, store.transaction() as tx:
+        tx.refund_done(1, "TX-1", old)
+        tx.close_dispute(1, "withdrawn", old)
+    shutil.rmtree(shop.folder / "d")
+    assert shop.run("purge", "--before", "2025-12-01", "--yes", "--json").json["unsettled"] == 0
+    for word in (NAME, PHONE, "never came"):
+        assert word.encode() not in bytes_of(shop), word
 
 
 def test_what_is_younger_stays_and_verify_goes_on_checking(shop: Shop) -> None:

@@ -33,7 +33,9 @@ def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Count it; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove personal data that is older than a day. Amounts, ids, flags and states stay. The listener must be stopped.
+    """Remove personal data that is older than a day, test and live. Amounts, ids, flags and states stay.
+
+    What a refund that is due or an open dispute needs stays, too. The listener must be stopped.
 
     Examples:
 
@@ -49,14 +51,14 @@ def purge(
     if dry_run:
         store = env.open_store(read_only=True)
         try:
-            _show(store.purgeable(instant), env)
+            _show(store.purgeable(instant), store.unsettled(instant), env)
         finally:
             store.close()
         return
     with listener_lock(env.config.bot_id(), env.environ):
-        store = env.open_store()
+        store = env.open_store(must_exist=True)
         try:
-            found = store.purgeable(instant)
+            found, unsettled = store.purgeable(instant), store.unsettled(instant)
             if any(found):
                 env.output.say(f"apay: {_sentence(found)}")
                 env.confirm("This cannot be undone. Remove it?", yes=yes)
@@ -66,7 +68,7 @@ def purge(
             store.compact()
         finally:
             store.close()
-    _show(done, env)
+    _show(done, unsettled, env)
     _name_backups(instant, env)
 
 
@@ -80,11 +82,16 @@ def _sentence(counts: "PurgeCounts") -> str:
     return "; ".join(f"{count} {_NAMES[name]}" for name, count in counts._asdict().items() if count)
 
 
-def _show(counts: "PurgeCounts", env: Env) -> None:
+def _show(counts: "PurgeCounts", unsettled: int, env: Env) -> None:
     if env.output.as_json:
-        env.output.document(counts._asdict())
-        return
-    env.output.table(("WHAT", "ROWS"), [(name, count) for name, count in counts._asdict().items()])
+        env.output.document({**counts._asdict(), "unsettled": unsettled})
+    else:
+        env.output.table(("WHAT", "ROWS"), [(name, count) for name, count in counts._asdict().items()])
+    if unsettled:
+        env.output.warn(
+            f"{unsettled} receipt(s) stay whole: money must go back, or a dispute is open (apay refunds due,"
+            " apay disputes list --open); purge again when that is settled"
+        )
 
 
 def _name_backups(instant: int, env: Env) -> None:

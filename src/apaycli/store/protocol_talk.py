@@ -85,6 +85,10 @@ class LookingUp(Protocol):
         """What `purge` would remove."""
         ...
 
+    def unsettled(self, before: int) -> int:
+        """Receipts that `purge` leaves whole: money must go back, or a dispute is open."""
+        ...
+
     def overwrite_what_is_removed(self) -> None:
         """From now on, nothing that is removed can be read in the file."""
         ...

@@ -26,24 +26,28 @@ class PurgeCounts(NamedTuple):
     notices: int
 
 
+# Whom the money goes to, and what a bank asks for, is needed until that is settled.
+_SETTLED = "coalesce(refund_state, '') <> 'due' AND coalesce(dispute_state, '') <> 'open'"
+_OF_SETTLED = f"receipt_id IN (SELECT receipt_id FROM receipts WHERE paid_at < ? AND {_SETTLED})"  # noqa: S608
+
 # Per field of PurgeCounts: table, condition, what is set (None: the row goes). `?` is the instant.
 _STEPS: tuple[tuple[str, str, str | None], ...] = (
     (
         "receipts",
-        "paid_at < ? AND (buyer_name IS NOT NULL OR buyer_username IS NOT NULL)",
+        f"paid_at < ? AND {_SETTLED} AND (buyer_name IS NOT NULL OR buyer_username IS NOT NULL)",
         "buyer_name = NULL, buyer_username = NULL",
     ),
-    ("order_info", "receipt_id IN (SELECT receipt_id FROM receipts WHERE paid_at < ?)", None),
+    ("order_info", _OF_SETTLED, None),
     (
         "evidence",
-        "raw <> x'' AND CASE kind WHEN 'receipt' THEN digest IN (SELECT digest FROM receipts WHERE paid_at < ?1)"
-        " ELSE received_at < ?1 END",
+        "raw <> x'' AND CASE kind WHEN 'receipt'"  # noqa: S608
+        f" THEN digest IN (SELECT digest FROM receipts WHERE paid_at < ?1 AND {_SETTLED}) ELSE received_at < ?1 END",
         "raw = x''",
     ),
     ("dead_letters", "received_at < ? AND raw <> x''", "raw = x''"),
     (
         "hooks",
-        f"failure <> '{PURGED}' AND receipt_id IN (SELECT receipt_id FROM receipts WHERE paid_at < ?)",  # noqa: S608
+        f"failure <> '{PURGED}' AND {_OF_SETTLED}",
         f"failure = '{PURGED}'",
     ),
     (
@@ -53,8 +57,7 @@ _STEPS: tuple[tuple[str, str, str | None], ...] = (
     ),
     (
         "disputes",
-        f"closed_at IS NOT NULL AND reason <> '{PURGED}'"  # noqa: S608
-        " AND receipt_id IN (SELECT receipt_id FROM receipts WHERE paid_at < ?)",
+        f"closed_at IS NOT NULL AND reason <> '{PURGED}' AND {_OF_SETTLED}",
         f"reason = '{PURGED}'",
     ),
     ("notices", "created_at < ?", None),
@@ -102,6 +105,12 @@ class PurgeReading:
                 for table, condition, _ in _STEPS
             )
         )
+
+    @reading
+    def unsettled(self, before: int) -> int:
+        """Receipts that `purge` leaves whole: money must go back, or a dispute is open."""
+        sql = f"SELECT count(*) FROM receipts WHERE paid_at < ? AND NOT ({_SETTLED})"  # noqa: S608
+        return int(self.db.execute(sql, (before,)).fetchone()[0])
 
     @reading
     def overwrite_what_is_removed(self) -> None:

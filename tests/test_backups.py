@@ -126,6 +126,41 @@ def test_an_encrypted_one_is_opened_by_its_counterpart_alone(ledger: Path, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("encrypt", "decrypt", "said"),
+    [
+        (("true",), None, "encrypt wrote nothing"),
+        (("true",), ("cat",), "encrypt wrote nothing"),
+        (CRYPT, ("cat",), "does not give back what encrypt was given"),
+        (CRYPT, ("false",), "decrypt ended with 1"),
+    ],
+)
+def test_what_cannot_be_opened_again_is_no_backup(
+    ledger: Path, tmp_path: Path, encrypt: tuple[str, ...], decrypt: tuple[str, ...] | None, said: str
+) -> None:
+    setting = BackupSetting(tmp_path / "b", keep=3, encrypt=encrypt, decrypt=decrypt)
+    with pytest.raises(BackupError, match=said):
+        make_backup(ledger, setting, NOW)
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_the_merchants_programs_run_beside_the_config(ledger: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    setting = BackupSetting(
+        tmp_path / "b",
+        keep=3,
+        encrypt=("sh", "-c", "pwd > encrypted; cat"),
+        decrypt=("sh", "-c", "pwd > decrypted; cat"),
+        after=("sh", "-c", 'echo "$0" > copied'),
+        run_in=tmp_path / "shop",
+    )
+    made = make_backup(ledger, setting, NOW)
+    assert not isinstance(inspect_backup(made.path, setting.decrypt, setting.run_in), Exception)
+    said = {path.name: path.read_text().strip() for path in (tmp_path / "shop").iterdir()}
+    folder = str(tmp_path / "shop")
+    assert said == {"encrypted": folder, "decrypted": folder, "copied": str(made.path)}
+
+
+@pytest.mark.parametrize(
     ("command", "said"),
     [
         ((sys.executable, "-c", "import sys; sys.exit('no \x1b[31mkey')"), r"ended with 1: no \x1b[31mkey"),

@@ -76,7 +76,10 @@ def test_each_mode_has_its_own_provider_token(tmp_path: Path) -> None:
     assert config.provider_token("test") == TEST_TOKEN
     with pytest.raises(TokenError, match="there is no live provider token") as refusal:
         config.provider_token("live")
-    assert refusal.value.hint == "set APAY_LIVE_PROVIDER_TOKEN, or provider.live_token_file in the config"
+    assert refusal.value.hint == (
+        "set APAY_LIVE_PROVIDER_TOKEN, or provider.live_token_file in the config"
+        " and apay config set-secret live-provider-token"
+    )
 
 
 def test_a_token_file_is_read_and_the_environment_goes_before_it(tmp_path: Path) -> None:

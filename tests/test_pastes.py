@@ -91,5 +91,8 @@ def test_hook_secrets_one_a_line() -> None:
     assert checked_hook_secrets("a" * 16 + "\n\n  " + "b" * 16 + "\n") == ("a" * 16, "b" * 16)
     with pytest.raises(ConfigError, match="shorter than 16") as refusal:
         checked_hook_secrets("a" * 16 + "\ncanary")
+    for token in ("123456:" + "A" * 35, "5339100000:TEST:canary-provider-CANARY"):
+        with pytest.raises(ConfigError, match="is a token of Telegram's"):
+            checked_hook_secrets(token)
     assert isinstance(refusal.value, ApayError)
     assert "canary" not in refusal.value.message

@@ -45,6 +45,7 @@ class BackupSetting:
     encrypt: tuple[str, ...] | None = None
     decrypt: tuple[str, ...] | None = None
     after: tuple[str, ...] | None = None
+    run_in: Path | None = None  # the config's folder: names of files in these commands are relative to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,28 @@ def make_backup(ledger: Path, setting: BackupSetting, now: int) -> Backup:
         _compress(copy, packed)
         if _digest(_unpacked(packed)) != _digest(_plain(copy)):
             raise BackupError("the compressed backup does not read back as it was written; is the disk sound?")
+        kept = packed if setting.encrypt is None else _encrypted(packed, setting)
         path = _named(setting, now)
-        with complete_file(path) as file:
-            if setting.encrypt is None:
-                with packed.open("rb") as source:
-                    shutil.copyfileobj(source, file, _CHUNK_BYTES)
-            else:
-                _filter(setting.encrypt, packed, file.fileno(), "encrypt")
+        with complete_file(path) as file, kept.open("rb") as source:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
     removed = _remove_the_oldest(setting)
-    return Backup(path, now, inspection, removed, _run_after(setting.after, path))
+    return Backup(path, now, inspection, removed, _run_after(setting.after, path, setting.run_in))
+
+
+def _encrypted(packed: Path, setting: BackupSetting) -> Path:
+    """A program that writes nothing ends with 0, too. Where it can be opened again, it must be what went in."""
+    made = packed.with_suffix(".enc")
+    with made.open("xb") as file:
+        _filter(setting.encrypt or (), packed, file.fileno(), "encrypt", setting.run_in)
+    if not made.stat().st_size:
+        raise BackupError("[backup] encrypt wrote nothing")
+    if setting.decrypt is not None:
+        opened = packed.with_suffix(".opened")
+        with opened.open("xb") as file:
+            _filter(setting.decrypt, made, file.fileno(), "decrypt", setting.run_in)
+        if _digest(_plain(opened)) != _digest(_plain(packed)):
+            raise BackupError("[backup] decrypt does not give back what encrypt was given")
+    return made
 
 
 def _prepare(ledger: Path, folder: Path) -> None:
@@ -130,12 +144,18 @@ def _digest(chunks: Iterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _filter(command: Sequence[str], source: Path, target: int, name: str) -> None:
+def _filter(command: Sequence[str], source: Path, target: int, name: str, run_in: Path | None) -> None:
     """`command` reads `source` and writes to the descriptor `target`."""
     with source.open("rb") as file:
         try:
             done = subprocess.run(  # noqa: S603 - the merchant's own program, no shell
-                command, stdin=file, stdout=target, stderr=subprocess.PIPE, timeout=_PROGRAM_SECONDS_MAX, check=False
+                command,
+                stdin=file,
+                stdout=target,
+                stderr=subprocess.PIPE,
+                timeout=_PROGRAM_SECONDS_MAX,
+                cwd=run_in,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BackupError(f"[backup] {name} cannot be run: {type(error).__name__}") from None
@@ -144,13 +164,14 @@ def _filter(command: Sequence[str], source: Path, target: int, name: str) -> Non
         raise BackupError(f"[backup] {name} ended with {done.returncode}: {said}")
 
 
-def _run_after(command: Sequence[str] | None, path: Path) -> str | None:
+def _run_after(command: Sequence[str] | None, path: Path, run_in: Path | None) -> str | None:
     """None when it was good; the backup is there in any case."""
     if command is None:
         return None
     try:
         done = subprocess.run(  # noqa: S603 - the merchant's own program, no shell
-            [*command, str(path)],
+            [*command, str(path.absolute())],
+            cwd=run_in,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROGRAM_SECONDS_MAX,
@@ -189,7 +210,9 @@ def _remove_the_oldest(setting: BackupSetting) -> tuple[Path, ...]:
 
 
 @contextmanager
-def opened_backup(path: Path, decrypt: Sequence[str] | None, scratch_in: Path) -> Iterator[Path]:
+def opened_backup(
+    path: Path, decrypt: Sequence[str] | None, scratch_in: Path, run_in: Path | None = None
+) -> Iterator[Path]:
     """The plain copy inside a backup, in a scratch file beside `scratch_in`. A plain ledger copy is taken, too."""
     with tempfile.TemporaryDirectory(prefix=".apay-restore-", dir=scratch_in) as scratch:
         packed, plain = Path(scratch) / "copy.db.gz", Path(scratch) / "copy.db"
@@ -198,7 +221,7 @@ def opened_backup(path: Path, decrypt: Sequence[str] | None, scratch_in: Path) -
                 if decrypt is None:
                     raise BackupError(f"{path} is encrypted", hint="[backup] decrypt names the program that opens it")
                 with packed.open("wb") as file:
-                    _filter(decrypt, path, file.fileno(), "decrypt")
+                    _filter(decrypt, path, file.fileno(), "decrypt", run_in)
                 path = packed
             with plain.open("xb") as target:
                 for chunk in _unpacked(path) if _is_gzip(path) else _plain(path):
@@ -209,16 +232,26 @@ def opened_backup(path: Path, decrypt: Sequence[str] | None, scratch_in: Path) -
         yield plain
 
 
+def inspected(plain: Path, path: Path) -> Inspection:
+    """The copy from inside `path`, counted. Raises BackupError, which names the file that the merchant knows."""
+    try:
+        return inspect_copy(plain)
+    except LedgerError as error:
+        raise BackupError(
+            f"{path} holds no sound ledger: {error.message.replace(str(plain), 'it')}", hint="apay backup --list"
+        ) from None
+
+
 def _is_gzip(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 
 
-def inspect_backup(path: Path, decrypt: Sequence[str] | None) -> Inspection | ApayError:
+def inspect_backup(path: Path, decrypt: Sequence[str] | None, run_in: Path | None = None) -> Inspection | ApayError:
     """What the backup holds, or why nobody can know."""
     try:
-        with opened_backup(path, decrypt, path.parent) as plain:
-            return inspect_copy(plain)
+        with opened_backup(path, decrypt, path.parent, run_in) as plain:
+            return inspected(plain, path)
     except ApayError as error:
         return error
     except OSError as error:
@@ -237,14 +270,15 @@ class Restored:
 
 def restore_backup(plain: Path, inspection: Inspection, ledger: Path, now: int) -> Restored:
     """Put the opened copy `plain` in the ledger's place. Nobody may be using the ledger. Raises BackupError."""
-    missing = _receipts_missing(plain, ledger)
+    missing = receipts_missing(plain, ledger)
     with complete_file(ledger) as file, plain.open("rb") as source:
         shutil.copyfileobj(source, file, _CHUNK_BYTES)
         kept = _set_aside(ledger, now)  # everything that may fail has been done; the new file takes the name next
     return Restored(inspection, kept, missing)
 
 
-def _receipts_missing(plain: Path, ledger: Path) -> int | None:
+def receipts_missing(plain: Path, ledger: Path) -> int | None:
+    """How many receipts the ledger has that the copy has not; None: there is no ledger, or it cannot be read."""
     if not ledger.exists():
         return None
     try:

@@ -72,9 +72,9 @@ def find_secret(secret: Secret, values: Mapping[str, Any], origins: Mapping[str,
     """The first place that has it. Raises TokenError where none has, or where that place cannot be read."""
     found = _in_places(secret, values, origins)
     if found is None or not found.text.strip():
-        raise TokenError(
-            f"there is no {secret.label}", hint=f"set {secret.variable}, or {secret.key}_file in the config"
-        )
+        hint = f"set {secret.variable}, or {secret.key}_file in the config and apay config set-secret {secret.name}"
+        begin = "a new shop begins with apay init; else " if secret.key == "bot.token" else ""
+        raise TokenError(f"there is no {secret.label}", hint=begin + hint)
     token = unwrapped(found.text)
     hide(token)
     return Found(token, found.place, found.origin)

@@ -80,7 +80,7 @@ def parse_amount(text: str, currency: str) -> int:
     exponent = currencies()[currency].exponent
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise AmountError(f"write digits and at most one point, such as {format_amount(49900, currency)}")
+        raise AmountError(f"write digits (0-9) and at most one point, such as {format_amount(49900, currency)}")
     whole, decimals = match.group(1), match.group(2) or ""
     if len(decimals) > exponent:
         raise AmountError(f"{currency} has {exponent} decimals, this has {len(decimals)}")

@@ -75,6 +75,8 @@ def checked_hook_secrets(text: str) -> tuple[str, ...]:
     secrets = [line.strip() for line in text.splitlines() if line.strip()]
     if any(len(secret) < _HOOK_SECRET_LENGTH_MIN for secret in secrets):
         raise ConfigError(f"a secret for hooks.on_paid_url is shorter than {_HOOK_SECRET_LENGTH_MIN} characters")
+    if any(_BOT_TOKEN.fullmatch(secret) or _PROVIDER_TOKEN.match(secret) for secret in secrets):
+        raise ConfigError("a secret for hooks.on_paid_url is a token of Telegram's: make one of its own")
     return tuple(secrets)
 
 

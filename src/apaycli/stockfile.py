@@ -60,7 +60,7 @@ def read_stock_file(path: Path) -> StockFile:
     try:
         table = parse_toml(read_text(path), path)
     except FileProblem as problem:
-        hint = "write one: docs/stock-file.md shows how" if not path.exists() else None
+        hint = "apay init writes a first one; docs/stock-file.md shows how" if not path.exists() else None
         raise ConfigError("the stock file cannot be read", problems=(str(problem),), hint=hint) from None
     reader = _Reader(path)
     products = reader.products(table)

@@ -163,6 +163,7 @@ def test_bytes_that_are_gone_or_changed_are_said(dossier: Dossier, raw: bytes, s
     files = folder(replace(dossier, evidence=evidence))
     assert said in files["README.txt"].decode()
     assert ("evidence-1-receipt.json" in files) == bool(raw)
+    assert ("The file evidence-1-receipt.json holds" in files["README.txt"].decode()) == bool(raw)
 
 
 class Page(HTMLParser):

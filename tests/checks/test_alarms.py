@@ -18,6 +18,7 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("listener", {"run": None}, "has never run"),
     ("listener", {"run": replace(RUN, last_contact_at=NOW - 6 * HOUR - 1)}, "since 2026-01-01T03:59:59Z"),
     ("listener", {"run": replace(RUN, started_at=NOW - 7 * HOUR, last_contact_at=None)}, "since 2026-01-01T03:00:00Z"),
+    ("listener", {"mode": "live"}, "the listener runs in test mode: who pays a live invoice is declined"),
     ("gap", {"gaps": (Gap(NOW - 30 * HOUR, NOW),)}, "receipts sent before 2025-12-31T10:00:00Z may be gone"),
     ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "mention a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
@@ -47,6 +48,19 @@ def test_each_alarm_rings_alone(name: str, changes: dict[str, Any], sentence: st
     assert alarm.name == name
     assert sentence in alarm.sentence
     assert alarm.next_step
+
+
+@pytest.mark.parametrize(("mode", "listen"), [("test", "apay listen"), ("live", "apay listen --live")])
+@pytest.mark.parametrize("run", [None, replace(RUN, stopped_at=NOW, last_contact_at=NOW - 7 * HOUR)])
+def test_the_cure_of_a_stopped_listener_starts_it_in_the_mode_that_was_asked_about(
+    mode: Any, listen: str, run: ListenerRun | None
+) -> None:
+    (alarm,) = alarms_of(replace(GOOD, mode=mode, run=run))
+    assert alarm.next_step.partition(":")[0] == f"start {listen}"
+
+
+def test_a_listener_of_the_other_mode_that_is_stopped_rings_no_bell_of_its_own() -> None:
+    assert alarms_of(replace(GOOD, mode="live", run=replace(RUN, stopped_at=NOW))) == []
 
 
 def test_every_alarm_has_an_example() -> None:

@@ -231,6 +231,20 @@ def test_files_that_others_can_read_are_named(shop: Shop) -> None:
         assert gather(shop, offline=True).open_files == tuple(map(str, wide))
 
 
+def test_folders_where_others_may_write_and_open_backups_are_named(shop: Shop) -> None:
+    config = shop.write_config('[backup]\ndir = "backups"\n')
+    config.chmod(0o600)
+    backup = config.parent / "backups" / "apay-20260101T000000Z.db.gz"
+    backup.parent.mkdir()
+    backup.touch(0o644)
+    config.parent.chmod(0o777)
+    with shop.store():
+        open_files = gather(shop, offline=True).open_files
+    config.parent.chmod(0o700)
+    assert open_files is not None
+    assert {str(backup), f"{config.parent}/"} <= set(open_files)
+
+
 def test_a_config_under_version_control_is_seen(shop: Shop) -> None:
     assert not gather(shop, offline=True).in_version_control
     shop.write_config("")

@@ -133,14 +133,14 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (replace(GOOD, terms_text="Be nice."), "fail", "the terms have 8 characters"),
         (replace(GOOD, terms_text=None), "fail", "the terms have 0 characters"),
         (unstated("terms-clear"), "manual", "--attest terms-clear"),
-        (replace(GOOD, terms_text=TERMS + "[name of your shop], [14] days"), "warn", "2 place(s) in [brackets]"),
+        (replace(GOOD, terms_text=TERMS + "[name of your shop], [14] days"), "fail", "2 place(s) in [brackets]"),
     ],
     "terms-confirmed": [(unstated("terms-confirmed"), "manual", "--attest terms-confirmed")],
     "support": [
         (replace(GOOD, support_text=None), "fail", "set [support] text"),
         (replace(GOOD, support_reply="Hello"), "fail", "does not contain the contact"),
         (replace(GOOD, support_text="Ask us.", support_reply="Ask us."), "fail", "name an @username, a phone number"),
-        (replace(GOOD, support_text="Room 12345", support_reply="Room 12345"), "fail", "the contact of /support is"),
+        (replace(GOOD, support_text="Room 12345", support_reply="Room 12345"), "fail", "names no way to reach you"),
     ],
     "telegram-cannot-help": [(replace(GOOD, support_reply=SUPPORT), "fail", "does not say that Telegram cannot help")],
     "stable-server": [
@@ -154,18 +154,26 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (unstated("backups"), "manual", "--attest backups"),
         (replace(GOOD, backup=BackupFacts(HOUR)), "fail", "there is no backup yet"),
         (replace(GOOD, backup=replace(BACKUP, error="it is torn")), "fail", "cannot be trusted: it is torn"),
+        (replace(GOOD, backup=replace(BACKUP, error="x", error_cure="[backup] decrypt")), "fail", "[backup] decrypt"),
         (replace(GOOD, backup=replace(BACKUP, made_at=NOW - 2 * HOUR - 1)), "fail", "7 receipt(s), 2 h old"),
     ],
     "physical-goods": [(unstated("physical-goods"), "manual", "--attest physical-goods")],
     "bot": [
         (with_telegram(bot_id=124), "fail", "Telegram says bot 124, the token says 123"),
         (NO_TOKEN, "fail", "there is no bot token"),
+        (replace(NO_TOKEN, bot_token_error="others can read it", bot_token_cure="chmod 600 x"), "fail", "chmod 600 x"),
+        (with_telegram(error="401", error_cure="apay config set-secret bot-token"), "fail", "set-secret bot-token"),
         (UNREACHED, "fail", "Telegram cannot be reached"),
         (OFFLINE, "manual", "run it again without --offline"),
     ],
     "provider-token": [
         (replace(GOOD, mode="test"), "fail", "run apay check-live --live"),
         (replace(GOOD, provider_token_error="there is no live provider token"), "fail", "Connect Paykassma Live"),
+        (
+            replace(GOOD, provider_token_error="others can read it", provider_token_cure="chmod 600 x"),
+            "fail",
+            "others can read it chmod 600 x",
+        ),
         (replace(GOOD, provider_token_word=None), "warn", "does not say :LIVE:"),
     ],
     "invoice-probe": [
@@ -201,7 +209,7 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (replace(GOOD, stock_warnings=("odd price",)), "warn", "odd price"),
     ],
     "secrets": [
-        (replace(GOOD, open_files=("/shop/bot-token",)), "fail", "others can read /shop/bot-token"),
+        (replace(GOOD, open_files=("/shop/bot-token",)), "fail", "others can read or replace /shop/bot-token"),
         (replace(GOOD, in_version_control=True), "warn", "version-controlled"),
         (replace(GOOD, open_files=None), "manual", "look at the permissions yourself"),
     ],
@@ -232,9 +240,9 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (with_run(mode="test"), "fail", "the listener runs in test mode"),
     ],
     "answers": [
-        (with_counts(answers_slowest_milliseconds=None), "manual", "pay one test invoice"),
+        (with_counts(answers_slowest_milliseconds=None), "manual", "send a live invoice and press Pay"),
         (with_counts(answers_slowest_milliseconds=3_001), "warn", "the slowest answer took 3001 ms"),
-        (with_ledger(counts=None), "manual", "no pre-checkout was answered yet"),
+        (with_ledger(counts=None), "manual", "no pre-checkout of a live invoice was answered yet"),
     ],
     "rehearsal": [
         (with_ledger(attestations={}), "manual", "never played apay check-live --rehearse"),

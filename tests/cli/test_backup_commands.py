@@ -105,6 +105,43 @@ def test_a_backup_of_another_bot_is_refused(shop: Shop, tmp_path: Path) -> None:
     assert "is the ledger of bot 99" in done.err
 
 
+def test_what_would_be_lost_is_said_before_anybody_agrees(shop: Shop) -> None:
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    sell(shop, 2)
+    for options in (("--dry-run",), ()):
+        done = shop.run("restore", *options)
+        assert done.code == (0 if options else 8)
+        assert f"{shop.ledger} has 1 receipt(s) that this backup has not" in done.err
+    done = shop.run("restore", "--yes")
+    kept = next(shop.folder.glob("apay.db.before-*"))
+    assert f"APAY_STORE={kept} apay receipts list shows them" in done.err
+    assert len(shop.run("receipts", "list", APAY_STORE=str(kept)).out.splitlines()) == 2
+    done = shop.run("purge", "--before", "2025-12-01", "--yes")
+    assert f"1 ledger(s) that apay restore kept still hold it, too: {kept}" in done.err
+
+
+def test_a_backup_is_tried_while_somebody_listens(shop: Shop) -> None:
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    with listener_lock(int(shop.world.bot_token.partition(":")[0]), shop.environ):
+        assert shop.run("restore", "--dry-run").code == 0
+        done = shop.run("restore", "nowhere.db.gz")
+        assert (done.code, "there is no nowhere.db.gz" in done.err) == (9, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a ledger" * 1000])
+def test_a_file_that_is_no_ledger_is_called_by_its_own_name(shop: Shop, content: bytes) -> None:
+    wrong = shop.folder / "holiday.db"
+    wrong.write_bytes(content)
+    done = shop.run("restore", str(wrong), "--yes")
+    assert (done.code, done.out) == (9, "")
+    assert f"{wrong} holds no sound ledger" in done.err
+    assert "copy.db" not in done.err
+
+
 def bytes_of(shop: Shop) -> bytes:
     return b"".join(path.read_bytes() for path in shop.folder.glob("apay.db*"))
 

@@ -167,6 +167,20 @@ def test_a_ledger_that_cannot_give_its_evidence_fails(ready: Shop, monkeypatch: 
     assert "no folder of evidence can be made: the ledger is damaged" in done.out
 
 
+def test_a_cure_is_about_the_shop_that_was_asked_about(shop: Shop) -> None:
+    config = shop.write_config("")
+    (check,) = shop.run("check-live", "--config", str(config), "--only", "two-step", "--json").json["checks"]
+    assert check["next_step"] == f"if it is so: apay --config {config} check-live --attest two-step"
+    (check,) = shop.run("check-live", "--only", "two-step", "--json").json["checks"]
+    assert check["next_step"] == "if it is so: apay check-live --attest two-step"
+
+
+def test_a_rejected_token_is_not_called_out_of_reach(shop: Shop) -> None:
+    shop.environ["APAY_BOT_TOKEN"] = shop.world.bot_token[:-1] + "x"
+    (check,) = shop.run("check-live", "--only", "bot", "--json").json["checks"]
+    assert (check["outcome"], check["next_step"]) == ("fail", "apay config set-secret bot-token")
+
+
 def test_a_statement_without_a_bot_token_is_exit_code_4(shop: Shop) -> None:
     done = shop.run("check-live", "--attest", "two-step", APAY_BOT_TOKEN="")
     assert (done.code, done.out) == (4, "")

@@ -232,7 +232,7 @@ def test_wrong_answers_are_named_and_asked_for_again(shop: Shop, folder: Path) -
     assert done.code == 0, done.err
     for said in ("looks like a provider token", "there is no bot token", "looks like a bot token", "says :LIVE:",
                  "'TND' is not in Telegram's list of currencies (A-Pay takes it, Telegram does not)",
-                 "EUR is not in A-Pay's list", "at most 32", "digits and at most one point",
+                 "EUR is not in A-Pay's list", "at most 32", "digits (0-9) and at most one point",
                  "outside Telegram's limits", "takes a whole number"):  # fmt: skip
         assert said in done.err
     assert "KHR, TND" in done.err.replace("GNF, ", "")

@@ -77,7 +77,7 @@ LINES: list[tuple[events.Event, str]] = [
     (answered(buyer=User(5)), "pre-checkout  user (5)  2 x Rubber duck ₹499.00  yes  12 ms"),
     (paid(), PAID),
     (paid(mode="live"), PAID.replace("PAID (test)", "PAID")),
-    (paid(flag=Flag.LATE), f"{PAID}  late: paid after its reservation expired; units were there"),
+    (paid(flag=Flag.LATE), f"{PAID}  late: paid when no reservation held any more; units were there"),
     (paid(flag=Flag.OVERSOLD), f"{PAID}  oversold: no units left: a refund is due"),
     (paid(flag=Flag.DUPLICATE), f"{PAID}  duplicate: already paid: a refund is due"),
     (paid(flag=Flag.UNMATCHED), f"{PAID}  unmatched: no such invoice in this ledger: look at it"),

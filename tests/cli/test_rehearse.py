@@ -116,6 +116,12 @@ def test_the_verdict_is_that_of_the_exit_code(outcomes: tuple[str, ...], mode: s
     assert re.search(rf"<strong>{verdict}</strong>", render_report(findings, "@bot", mode, 0))
 
 
+def test_a_page_about_a_part_is_called_one(shop: Shop) -> None:
+    target = shop.folder / "part.html"
+    shop.run("check-live", "--offline", "--only", "disk", "--report", str(target))
+    assert "<strong>A part of the checklist</strong>: 1 pass" in target.read_text("utf-8")
+
+
 def test_a_page_that_cannot_be_written_is_said_before_anything_is_asked(shop: Shop) -> None:
     done = shop.run("check-live", "--report", str(shop.folder / "nowhere" / "x.html"))
     assert done.code == 2

@@ -39,9 +39,30 @@ def test_a_stopped_one_is_good_until_the_gap_is_too_long(
     assert ("ALARM\tlistener\t" in done.out) is (code == 6)
 
 
+def test_the_cure_is_about_the_shop_that_was_asked_about(shop: Shop) -> None:
+    heard(shop, 7 * HOUR, stopped=True)
+    config = shop.write_config("")
+    done = shop.run("status", "--config", str(config))
+    assert f"start apay --config {config} listen" in done.out
+    assert "start apay listen" in shop.run("status").out
+
+
+def test_a_listener_in_the_other_mode_rings(shop: Shop) -> None:
+    heard(shop)
+    done = shop.run("status", "--live")
+    assert done.code == 6
+    assert (
+        "the listener runs in test mode: who pays a live invoice is declined\tstop it, and start apay listen --live"
+        in done.out
+    )
+
+
 def test_a_killed_one_is_said_to_be_so(shop: Shop) -> None:
     heard(shop, HOUR)
-    assert "listener\tnot running; it was killed or the machine went down after " in shop.run("status").out
+    assert (
+        "listener\tnot running; it ended by an error, was killed, or the machine went down after "
+        in shop.run("status").out
+    )
 
 
 def test_json_has_every_number_and_every_alarm(shop: Shop) -> None:

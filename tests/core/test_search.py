@@ -2,7 +2,7 @@
 
 import pytest
 
-from apaycli.core.search import Sought, parse_word
+from apaycli.core.search import Sought, parse_word, words_of
 from apaycli.errors import UsageError
 
 
@@ -102,3 +102,21 @@ def test_letters_of_other_alphabets_are_sought_in_each_spelling() -> None:
     composed, apart = "\u00e9", "e\u0301"
     assert {composed, apart} <= set(parsed(composed).anywhere)
     assert {composed, apart} <= set(parsed(apart).anywhere)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rahim 499", ["rahim", "499"]),
+        ("+880 1712", ["+8801712"]),
+        ("+880 1712 345678", ["+8801712345678"]),
+        ("(0171) 2345678", ["(0171)2345678"]),
+        ("+8801712345678 499", ["+8801712345678", "499"]),
+        ("+880 rahim", ["+880", "rahim"]),
+        ("01712 345678", ["01712", "345678"]),
+        ("+ ( x", ["+", "(", "x"]),
+        ("  ", []),
+    ],
+)
+def test_a_number_as_it_is_dialled_is_one_word(text: str, words: list[str]) -> None:
+    assert words_of(text) == words

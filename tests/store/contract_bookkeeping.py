@@ -8,7 +8,7 @@ from ledger_samples import ASHA, HOSTILE, NOW, RAHIM, invoice, payment, query, r
 
 from apaycli.core.incoming import Command
 from apaycli.core.model import Flag, OrderInfo, ReceiptFilter, User
-from apaycli.core.search import parse_word
+from apaycli.core.search import parse_word, words_of
 from apaycli.store.protocol import Store
 from apaycli.store.values_cases import Acceptance, Outcome
 
@@ -36,7 +36,7 @@ def sell(store: Store, *receipts: dict[str, Any]) -> None:
 
 
 def found(store: Store, text: str, mode: Any = None, limit: int = 9) -> list[int]:
-    words = [parse_word(word, days) for word in text.split()]
+    words = [parse_word(word, days) for word in words_of(text)]
     return [row.receipt_id for row in store.find_receipts(words, mode, limit)]
 
 
@@ -59,6 +59,10 @@ class BookkeepingContract(LedgerContract):
             ("abdur@example.com", [2]),
             ("01712345678", [2]),
             ("+8801712-345678", [2]),
+            ("+880 1712", [2]),
+            ("+880 1712 345 678", [2]),
+            ("(01712) 345678", [2]),
+            ("(01712) 345678 rahim", [2]),
             ("1234", [2]),
             ("123", []),  # three digits somewhere mean nothing
             ("100%", [3]),
@@ -105,6 +109,11 @@ class BookkeepingContract(LedgerContract):
     def test_digits_and_dashes_may_be_a_phone_number_or_the_end_of_a_charge_id(self, store: Store) -> None:
         sell(store, {"telegram_payment_charge_id": "tg-2000-0777"}, {"buyer": None})
         assert found(store, "00-0777") == [1]
+
+    def test_a_phone_number_is_found_however_it_was_written_down(self, store: Store) -> None:
+        sell(store, {"order_info": OrderInfo(None, "+880 (1712) 345-678", None, None)})
+        for text in ("01712345678", "+880 1712", "1712345", "8801712345678"):
+            assert found(store, text) == [1], text
 
     def test_names_that_break_lines_hide_nothing(self, store: Store) -> None:
         hostile = User(7, "first\nsecond", "last\n@rahim", None)

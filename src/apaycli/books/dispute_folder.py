@@ -16,6 +16,7 @@ from apaycli.store.values_cases import Acceptance, Dispute, Dossier
 from apaycli.text import json_text
 
 SUMS = "SHA256SUMS"
+_EVIDENCE = "The file evidence-1-receipt.json holds the bytes as they came; their SHA-256 is `digest` in receipt.json."
 Files = dict[str, bytes]
 
 
@@ -148,7 +149,7 @@ def _readme(dispute: Dispute, dossier: Dossier, about: Mapping[str, str], missin
         f"  {SUMS.ljust(max(map(len, about)))}  digests of all these files; check them with: sha256sum -c {SUMS}",
         "",
         *(["Not in this folder:", *(f"  - {each}" for each in missing), ""] if missing else []),
-        "The file evidence-1-receipt.json holds the bytes as they came. Its SHA-256 is the `digest` in receipt.json.",
+        *([_EVIDENCE] if "evidence-1-receipt.json" in about else []),
         "Amounts in the JSON files are integers in the smallest unit of their currency; `amount` is the usual way to",
         "write it. The folder holds personal data of the buyer: give it to nobody who need not decide about this.",
     ]

@@ -44,8 +44,8 @@ def gather_facts(
 ) -> LiveFacts:
     """Read everything once. `api` is None with --offline; `store` is the error where it could not be opened."""
     stock, stock_problems = _stock(config)
-    bot_id, bot_token_error = _bot_id(config)
-    word, provider_token_error = _provider_word(config, mode)
+    bot_id, bot_trouble = _bot_id(config)
+    word, provider_trouble = _provider_word(config, mode)
     terms_text, support_text = _terms_text(config), config.values.get("support.text")
     asked = bool(config.values.get("terms.require_acceptance"))
     shop = Shop(mode, stock.products, config.reservation_ttl_seconds, terms_text=terms_text, support_text=support_text)
@@ -54,9 +54,11 @@ def gather_facts(
         mode=mode,
         telegram=_telegram(api, clock, _probe_content(config, mode, stock)) if api else None,
         ledger=_ledger(store, mode, config, clock.now()),
-        bot_token_error=bot_token_error,
+        bot_token_error=bot_trouble.message if bot_trouble else None,
+        bot_token_cure=bot_trouble.hint or "" if bot_trouble else "",
         configured_bot_id=bot_id,
-        provider_token_error=provider_token_error,
+        provider_token_error=provider_trouble.message if provider_trouble else None,
+        provider_token_cure=provider_trouble.hint or "" if provider_trouble else "",
         provider_token_word=word,
         stock_problems=stock_problems,
         stock_warnings=stock.warnings,
@@ -81,18 +83,18 @@ def _stock(config: Config) -> tuple[StockFile, tuple[str, ...]]:
         return StockFile({}), error.problems or (error.message,)
 
 
-def _bot_id(config: Config) -> tuple[int | None, str | None]:
+def _bot_id(config: Config) -> tuple[int | None, TokenError | None]:
     try:
         return config.bot_id(), None
     except TokenError as error:
-        return None, error.message
+        return None, error
 
 
-def _provider_word(config: Config, mode: Mode) -> tuple[str | None, str | None]:
+def _provider_word(config: Config, mode: Mode) -> tuple[str | None, TokenError | None]:
     try:
         parts = config.provider_token(mode).split(":")
     except TokenError as error:
-        return None, error.message
+        return None, error
     return (parts[1] if len(parts) > 2 and parts[1] in {"TEST", "LIVE"} else None), None
 
 
@@ -141,7 +143,8 @@ def _telegram(api: BotApi, clock: Clock, probe: dict[str, Any] | None) -> Telegr
         info = api.read("getWebhookInfo")
         commands = api.read("getMyCommands")
     except ApayError as error:
-        return TelegramFacts(error=error.message)
+        refused = isinstance(error, TokenError)  # it was reached, and said no
+        return TelegramFacts(error=error.message, error_cure="apay config set-secret bot-token" if refused else "")
     if not _have_shape(bot, info, commands):
         return TelegramFacts(error="Telegram's answers have another shape than the Bot API's")
     return TelegramFacts(
@@ -227,17 +230,22 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config, now: int) -> L
 
 
 def _open_files(config: Config) -> tuple[str, ...] | None:
-    """Files with secrets or money that group or others can read; None where the system does not say."""
+    """Files with secrets or money that group or others can read, and folders of them where these can write; None where
+    the system does not say."""
     if os.name != "posix":
         return None
     store = str(config.store_path)
     names = [config.values.get(f"{secret.key}_file") for secret in SECRETS]
     files = [config.path, *names, store, store + "-wal", store + "-shm"]
-    return tuple(str(file) for file in files if file and _is_open(Path(file)))
+    backups = Path(config.values["backup.dir"]).glob("apay-*.db.gz*") if config.values.get("backup.dir") else ()
+    found = [str(file) for file in (*files, *sorted(backups)) if file and _has_mode(Path(file), 0o077)]
+    # Whoever may write into a folder may put another file in the place of a private one.
+    folders = dict.fromkeys((config.folder, config.store_path.parent))
+    return (*found, *(f"{folder}/" for folder in folders if _has_mode(folder, 0o022)))
 
 
-def _is_open(path: Path) -> bool:
+def _has_mode(path: Path, bits: int) -> bool:
     try:
-        return bool(path.stat().st_mode & 0o077)
+        return bool(path.stat().st_mode & bits)
     except OSError:
         return False

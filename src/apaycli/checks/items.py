@@ -41,11 +41,11 @@ def _at_telegram(check: Callable[[LiveFacts, TelegramFacts], Finding]) -> Check:
     @wraps(check)
     def checked(facts: LiveFacts) -> Finding:
         if facts.bot_token_error:
-            return Finding("fail", facts.bot_token_error, "set the bot token")
+            return Finding("fail", facts.bot_token_error, facts.bot_token_cure or "apay config set-secret bot-token")
         if facts.telegram is None:
             return Finding("manual", "not looked at (--offline)", "run it again without --offline")
         if facts.telegram.error:
-            return Finding("fail", facts.telegram.error, "reach Telegram first")
+            return Finding("fail", facts.telegram.error, facts.telegram.error_cure or "reach Telegram first")
         return check(facts, facts.telegram)
 
     return checked
@@ -63,7 +63,10 @@ def check_provider_token(facts: LiveFacts) -> Finding:
     if facts.mode != "live":
         return Finding("fail", "this looks at test mode", "run apay check-live --live")
     if facts.provider_token_error:
-        return Finding("fail", facts.provider_token_error, "BotFather: Payments, Connect Paykassma Live")
+        cure = facts.provider_token_cure or "apay config set-secret live-provider-token"
+        if facts.provider_token_error.startswith("there is no"):
+            cure = f"BotFather: Payments, Connect Paykassma Live gives one; then {cure}"
+        return Finding("fail", facts.provider_token_error, cure)
     if facts.provider_token_word is None:
         return Finding("warn", "the provider token does not say :LIVE:", "compare it with BotFather's")
     return Finding("pass", f"the provider token says :{facts.provider_token_word}:")
@@ -132,10 +135,11 @@ def check_secrets(facts: LiveFacts) -> Finding:
     if facts.open_files is None:
         return Finding("manual", "this system does not say who can read a file", "look at the permissions yourself")
     if facts.open_files:
-        return Finding("fail", f"others can read {', '.join(facts.open_files)}", "chmod 600 them")
+        seen = f"others can read or replace {', '.join(facts.open_files)}"
+        return Finding("fail", seen, "chmod 600 each file, chmod 700 each folder")
     if facts.in_version_control:
         return Finding("warn", "the config lies in a version-controlled folder", "keep tokens out of commits")
-    return Finding("pass", "config, tokens and ledger are private")
+    return Finding("pass", "config, secrets and ledger are private")
 
 
 def check_ledger(facts: LiveFacts) -> Finding:
@@ -183,27 +187,33 @@ def check_disk(facts: LiveFacts) -> Finding:
     return Finding("pass", f"{mib} MiB free")
 
 
+def _listen(facts: LiveFacts) -> str:
+    return "apay listen --live" if facts.mode == "live" else "apay listen"
+
+
 def check_listener(facts: LiveFacts) -> Finding:
     if facts.ledger.error:
         return Finding("fail", facts.ledger.error, "see to the ledger first")
     run = facts.ledger.last_run
     if run is None:
-        return Finding("fail", "apay listen has never run with this ledger", "start it")
+        return Finding("fail", "apay listen has never run with this ledger", _listen(facts))
     if run.stopped_at is not None:
-        return Finding("fail", "the listener was stopped", "start apay listen", run.stopped_at)
+        return Finding("fail", "the listener was stopped", _listen(facts), run.stopped_at)
     contact = run.last_contact_at
     if contact is None or facts.now - contact > _CONTACT_MILLISECONDS_MAX:
         return Finding("fail", "the listener has had no contact for more than two minutes",
                        "look at its output, or start it", contact)  # fmt: skip
     if run.mode != facts.mode:
-        return Finding("fail", f"the listener runs in {run.mode} mode", f"restart it for {facts.mode}", contact)
+        return Finding("fail", f"the listener runs in {run.mode} mode", f"stop it, and start {_listen(facts)}", contact)
     return Finding("pass", f"the listener (pid {run.pid}) is in contact with Telegram", "", contact)
 
 
 def check_answers(facts: LiveFacts) -> Finding:
     slowest = facts.ledger.counts.answers_slowest_milliseconds if facts.ledger.counts else None
     if slowest is None:
-        return Finding("manual", "no pre-checkout was answered yet", "pay one test invoice")
+        return Finding("manual", f"no pre-checkout of a {facts.mode} invoice was answered yet",
+                       f"with {_listen(facts)} running, send a {facts.mode} invoice and press Pay"
+                       " (the question alone is enough)")  # fmt: skip
     if slowest > _ANSWER_MILLISECONDS_MAX:
         return Finding("warn", f"the slowest answer took {slowest} ms", "Telegram waits 10 s: look at machine and line")
     return Finding("pass", f"the slowest answer took {slowest} ms")

@@ -28,6 +28,7 @@ class TelegramFacts:
     """What Telegram said. `error` is set where it said nothing useful."""
 
     error: str | None = None
+    error_cure: str = ""
     bot_id: int = 0
     bot_username: str = ""
     webhook: Webhook | None = None
@@ -73,6 +74,7 @@ class BackupFacts:
     receipts: int = 0
     newest_receipt_at: int | None = None
     error: str | None = None  # why it cannot be trusted
+    error_cure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class LiveFacts:
     support_reply: str
     backup: BackupFacts | None = None  # None: no backups are configured
     disputes: DisputeFacts | None = None  # None: not looked at
+    bot_token_cure: str = ""  # where the trouble itself says what to do
+    provider_token_cure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ DAY_MILLISECONDS = 86_400_000
 _TERMS_CHARACTERS_MIN = 200
 _TO_FILL_IN = re.compile(r"\[[^\[\]\n]+\]")
 # An @username of Telegram, an e-mail address, a page, a phone number: one way at least to reach the shop.
-_CONTACT = re.compile(r"@[A-Za-z]\w{3,}|\S+@\S+\.\S+|https?://\S+|t\.me/\S+|\d[\d ()-]{5,}\d", re.ASCII)
+CONTACT = re.compile(r"@[A-Za-z]\w{3,}|\S+@\S+\.\S+|https?://\S+|t\.me/\S+|\d[\d ()-]{5,}\d", re.ASCII)
 # Of the time since the first start in seven days. Below the first it is worth a look, below the second no service.
 _UP_PERCENT_GOOD, _UP_PERCENT_MIN = 99, 95
 _CRASHES_MAX = 3
@@ -65,7 +65,7 @@ def check_terms_clear(facts: LiveFacts) -> Finding:
     gaps = _TO_FILL_IN.findall(facts.terms_text or "")
     if gaps:
         seen = f"{len(gaps)} place(s) in [brackets] stand in the terms, as in those that apay init wrote"
-        return Finding("warn", seen, "fill them in: [terms] text_file")
+        return Finding("fail", seen, "fill them in: [terms] text_file")
     return _attested(facts, "terms-clear", "the terms are clear and easy to understand")
 
 
@@ -82,9 +82,11 @@ def check_support(facts: LiveFacts) -> Finding:
         return Finding("fail", "no contact is configured for /support", "set [support] text")
     if facts.support_text not in facts.support_reply:
         return Finding("fail", "the answer to /support does not contain the contact", "shorten [support] text")
-    if not _CONTACT.search(facts.support_text):
+    if not CONTACT.search(facts.support_text):
         return Finding(
-            "fail", "the contact of /support is none", "name an @username, a phone number, an address or a page"
+            "fail",
+            "the answer of /support names no way to reach you",
+            "[support] text: name an @username, a phone number, an e-mail address or a page",
         )
     return Finding("pass", "/support answers with the configured contact")
 
@@ -120,7 +122,12 @@ def check_backups(facts: LiveFacts) -> Finding:
     if backup.made_at is None:
         return Finding("fail", "there is no backup yet", "apay backup; apay listen makes them by itself")
     if backup.error is not None:
-        return Finding("fail", f"{backup.name} cannot be trusted: {backup.error}", "apay backup", backup.made_at)
+        return Finding(
+            "fail",
+            f"{backup.name} cannot be trusted: {backup.error}",
+            backup.error_cure or "apay backup",
+            backup.made_at,
+        )
     age = facts.now - backup.made_at
     seen = f"{backup.name} was opened and counted: {backup.receipts} receipt(s), {age // 3_600_000} h old"
     if age > 2 * backup.every_milliseconds:

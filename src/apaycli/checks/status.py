@@ -63,17 +63,26 @@ def alarms_of(status: Status) -> list[Alarm]:
 
 
 def _listener(status: Status) -> Alarm | None:
-    gap = status.gap_milliseconds
+    gap, listen = status.gap_milliseconds, "apay listen --live" if status.mode == "live" else "apay listen"
     if gap is None:
-        return Alarm("listener", "apay listen has never run with this ledger", "start it: docs/operations.md")
+        return Alarm("listener", "apay listen has never run with this ledger", f"start {listen}: docs/operations.md")
     if gap <= status.gap_milliseconds_max:
-        return None
+        return _other_mode(status, listen)
     since = render_instant(status.heard_at or 0)
     return Alarm(
         "listener",
         f"nobody has heard Telegram since {since}; it keeps receipts 24 h and nobody can buy",
-        "look at what the listener says" if status.listening else "start apay listen",
+        "look at what the listener says" if status.listening else f"start {listen}",
     )
+
+
+def _other_mode(status: Status, listen: str) -> Alarm | None:
+    """It lives, and declines everybody whom this question is about."""
+    run = status.run
+    if run is None or not status.listening or run.mode == status.mode:
+        return None
+    sentence = f"the listener runs in {run.mode} mode: who pays a {status.mode} invoice is declined"
+    return Alarm("listener", sentence, f"stop it, and start {listen}")
 
 
 def _gaps(status: Status) -> Alarm | None:

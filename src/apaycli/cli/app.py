@@ -147,7 +147,8 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
         error = UsageError(f"the output cannot be written: {error.strerror}")
     output = _output(env, arguments)
     if isinstance(error, ApayError):
-        output.error(error.message, error.hint or _pointer(error), error.slug, error.problems)
+        hint = env.here(error.hint or _pointer(error) or "") or None
+        output.error(error.message, hint, error.slug, error.problems)
         return error.exit_code
     if isinstance(error, typer.Exit | typer.Abort):
         return int(getattr(error, "exit_code", 1))

@@ -64,6 +64,7 @@ def setting_of(env: Env, to: Path | None = None) -> "BackupSetting":
         encrypt=values.get("backup.encrypt"),
         decrypt=values.get("backup.decrypt"),
         after=values.get("backup.after"),
+        run_in=env.config.folder,
     )
 
 

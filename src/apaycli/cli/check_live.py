@@ -4,7 +4,7 @@ Knows how to show findings and how to record the owner's statements. Facts are g
 and judged in `checks/items.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,20 +84,23 @@ def run(options: Options, env: Env) -> None:
     if options.attest:
         _attest(options.attest, env)
     facts = _gather(options, env)
-    findings = [(name, check(facts)) for name, check in CHECKS if not options.only or name in options.only]
+    found = [(name, check(facts)) for name, check in CHECKS if not options.only or name in options.only]
+    findings = [(name, replace(finding, next_step=env.here(finding.next_step))) for name, finding in found]
     if options.report is not None:
-        _write_report(options.report, findings, facts, env)
+        _write_report(options.report, findings, facts, env, partial=bool(options.only))
     _render(findings, facts, env)
     if any(finding.outcome in {"fail", "manual"} for _, finding in findings):
         raise typer.Exit(NotGood.exit_code)
 
 
-def _write_report(path: Path, findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:
+def _write_report(
+    path: Path, findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env, *, partial: bool
+) -> None:
     from apaycli.cli.live_report import render_report
 
     bot = "@" + facts.telegram.bot_username if facts.telegram and facts.telegram.bot_username else "the bot"
     with written(path) as file:
-        file.write(render_report(findings, bot, facts.mode, facts.now).encode())
+        file.write(render_report(findings, bot, facts.mode, facts.now, partial=partial).encode())
     env.output.say(f"apay: the page is {path}")
 
 
@@ -169,9 +172,9 @@ def _newest_backup(env: Env) -> "BackupFacts | None":
     newest = next(iter(kept_backups(folder)), None)
     if newest is None:
         return BackupFacts(every)
-    found = inspect_backup(newest, env.config.values.get("backup.decrypt"))
+    found = inspect_backup(newest, env.config.values.get("backup.decrypt"), env.config.folder)
     if isinstance(found, ApayError):
-        return BackupFacts(every, made_at(newest), newest.name, error=found.message)
+        return BackupFacts(every, made_at(newest), newest.name, error=found.message, error_cure=found.hint or "")
     problem = found.problems[0] if found.problems else None
     return BackupFacts(every, made_at(newest), newest.name, found.receipts, found.newest_recorded_at, problem)
 

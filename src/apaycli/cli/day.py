@@ -121,7 +121,11 @@ def _show(chosen: "date", span: "Span", statistics: "Statistics", held: dict[str
     for code in statistics.totals:
         _show_currency(code, span, statistics, env)
     if statistics.unreadable:
-        output.paragraph(f"{statistics.unreadable} receipt(s) could not be read in full: apay verify", "")
+        output.paragraph(
+            f"{statistics.unreadable} receipt(s) could not be read in full and are in no sum:"
+            " apay receipts list --flag unmatched",
+            "",
+        )
     flags = ", ".join(f"{count} {cell(flag)}" for flag, count in statistics.flags.items())
     _section("flags", [flags] if flags else [], env)
     _section("declined", [cell(refusal_sentence(*item)) for item in statistics.refusals.items()], env)

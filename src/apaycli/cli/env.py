@@ -4,6 +4,8 @@ Knows how to open the config, the ledger, the stock file and the Bot API; each i
 asked for, so that a command that needs none of them starts fast. Tests hand in their own.
 """
 
+import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -85,6 +87,16 @@ class Env:
         for warning in stock.warnings:
             self.output.warn(warning)
         return stock
+
+    def here(self, text: str) -> str:
+        """`apay listen` in a sentence, as it must be typed to be about the shop that this command was about."""
+        from apaycli.cli.app import COMMANDS
+
+        if self.common.config is None:
+            return text
+        names = "|".join(sorted(set(COMMANDS) - {"init", "demo", "sandbox", "explain", "help"}))
+        given = f"apay --config {shlex.quote(str(self.common.config))} "
+        return re.sub(rf"\bapay (?=(?:{names})\b)", lambda _: given, text)
 
     def open_store(self, *, read_only: bool = False, must_exist: bool = False) -> "Store":
         """The ledger of the config; for writing, also bound to the config's bot.

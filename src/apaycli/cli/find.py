@@ -39,9 +39,9 @@ def find(
       apay find 8647 --mode all
     """
     from apaycli.cli.receipts import show_receipts
-    from apaycli.core.search import parse_word
+    from apaycli.core.search import parse_word, words_of
 
-    words = " ".join(text).split()
+    words = words_of(" ".join(text))
     _check(words)
     asked = [parse_word(word, _span) for word in words]
     which = parse_choice(Choice(mode=mode), env)

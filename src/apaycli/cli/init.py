@@ -216,12 +216,19 @@ def _named(bot: "Bot") -> str:
 
 
 def _say_what_was_understood(env: Env, bot: "Bot", provider_token: str | None, answers: dict[str, Any]) -> None:
+    from apaycli.checks.owner_items import CONTACT
     from apaycli.cli.init_answers import price_in_words, price_warning
     from apaycli.cli.init_tokens import doubt_about
     from apaycli.text import show
 
     env.output.say(f"apay: {_named(bot)}; {show(answers['title'])} ({answers['sku']}) for {price_in_words(answers)}")
-    for warning in (price_warning(answers["price"], answers["currency"]), doubt_about(provider_token)):
+    no_contact = None
+    if not CONTACT.search(answers["support"]):
+        no_contact = (
+            "the answer to /support names no @username, phone number, e-mail address or page; check-live asks for one"
+            " ([support] text)"
+        )
+    for warning in (price_warning(answers["price"], answers["currency"]), doubt_about(provider_token), no_contact):
         if warning is not None:
             env.output.warn(warning)
     for variable in ("APAY_STORE", "APAY_STOCK"):

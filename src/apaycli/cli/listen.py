@@ -141,6 +141,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         with stopped_by_signals(stop):
             await listener.run()
     finally:
+        screen.show(status.clear)  # an error gets a line of its own
         await api.close()
         writer.close()
 

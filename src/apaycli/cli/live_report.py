@@ -21,11 +21,15 @@ section p { margin: .2rem 0 0 4.5rem; overflow-wrap: anywhere; } time { opacity:
 """
 
 
-def render_report(findings: Sequence[tuple[str, Finding]], bot: str, mode: str, checked_at: int) -> str:
-    """A whole HTML document without scripts, that reads on a phone and prints."""
+def render_report(
+    findings: Sequence[tuple[str, Finding]], bot: str, mode: str, checked_at: int, *, partial: bool = False
+) -> str:
+    """A whole HTML document without scripts, that reads on a phone and prints. `partial`: not all of the checklist."""
     counts = {name: sum(f.outcome == name for _, f in findings) for name in ("pass", "warn", "fail", "manual")}
     ready = not counts["fail"] and not counts["manual"]
     verdict = "Ready for real money" if ready and mode == "live" else "Everything passes" if ready else "Not ready yet"
+    if partial:
+        verdict = "A part of the checklist"
     sums = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     rows = "\n".join(_row(name, finding, checked_at) for name, finding in findings)
     return (

@@ -103,3 +103,9 @@ def _name_backups(instant: int, env: Env) -> None:
         env.output.warn(
             f"{len(there)} backup(s) in {folder} were made before this and still hold it; they are yours to remove"
         )
+    ledger = env.config.store_path
+    kept = sorted(
+        path for path in ledger.parent.glob(f"{ledger.name}.before-*") if not path.name.endswith(("-wal", "-shm"))
+    )
+    if kept:
+        env.output.warn(f"{len(kept)} ledger(s) that apay restore kept still hold it, too: {kept[0]}")

@@ -3,6 +3,7 @@
 Knows what is asked and said. What is done in which order is `backups.py`.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,18 +33,20 @@ def restore(
 
       apay restore backups/apay-20261124T160000Z.db.gz --dry-run
     """
-    from apaycli.backups import BackupError, opened_backup, restore_backup
+    from apaycli.backups import BackupError, inspected, opened_backup, receipts_missing, restore_backup
     from apaycli.listen.lock import listener_lock
-    from apaycli.store.backup import inspect_copy
 
     path = file if file is not None else _newest(env)
+    if not path.exists():
+        raise BackupError(f"there is no {path}", hint="apay backup --list")
     bot_id = env.config.bot_id()
     ledger = env.config.store_path
+    decrypt = env.config.values.get("backup.decrypt")
     with (
-        listener_lock(bot_id, env.environ),
-        opened_backup(path, env.config.values.get("backup.decrypt"), ledger.parent) as plain,
+        nullcontext() if dry_run else listener_lock(bot_id, env.environ),
+        opened_backup(path, decrypt, ledger.parent, env.config.folder) as plain,
     ):
-        inspection = inspect_copy(plain)
+        inspection = inspected(plain, path)
         _say(inspection, path, env)
         if inspection.problems:
             raise BackupError(
@@ -53,6 +56,9 @@ def restore(
             raise UsageError(
                 f"{path} is the ledger of bot {inspection.bot_id}, and the bot token belongs to bot {bot_id}"
             )
+        missing = receipts_missing(plain, ledger)
+        if missing:
+            env.output.warn(f"{ledger} has {missing} receipt(s) that this backup has not")
         if dry_run:
             return
         env.confirm(f"Put it in the place of {ledger}?", yes=yes)
@@ -62,9 +68,12 @@ def restore(
 
 def _newest(env: Env) -> Path:
     from apaycli.backups import kept_backups
-    from apaycli.cli.backup import setting_of
 
-    folder = setting_of(env).folder
+    folder = env.config.values.get("backup.dir")
+    if folder is None:
+        raise UsageError(
+            "there is no backup folder", hint='name the file, or set [backup] dir = "backups" in the config'
+        )
     there = kept_backups(folder)
     if not there:
         raise UsageError(f"there is no backup in {folder}")
@@ -98,7 +107,8 @@ def _report(done: "Restored", env: Env) -> None:
         env.output.say(f"apay: the ledger that was there is kept: {done.kept}")
     if done.receipts_missing:
         env.output.warn(
-            f"it has {done.receipts_missing} receipt(s) that the backup has not: look into it before you delete it"
+            f"it has {done.receipts_missing} receipt(s) that the backup has not;"
+            f" APAY_STORE={done.kept} apay receipts list shows them"
         )
     since = done.inspection.last_contact_at or done.inspection.newest_recorded_at
     if since is not None:

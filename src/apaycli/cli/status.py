@@ -4,7 +4,7 @@ Knows how to gather what stands in files and how to show it; never asks Telegram
 minute. What rings is `checks/status.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +58,7 @@ def run(options: Options, env: Env) -> None:
     if options.acknowledge:
         _acknowledge(env)
     found = _gather(options, env)
-    alarms = alarms_of(found)
+    alarms = [replace(alarm, next_step=env.here(alarm.next_step)) for alarm in alarms_of(found)]
     if env.output.as_json:
         env.output.document(_document(found, alarms, env))
     else:
@@ -170,7 +170,9 @@ def _listener(found: "Status") -> str:
         return f"running in {run.mode} mode since {render_instant(run.started_at)} (pid {run.pid})"
     if run.stopped_at is not None:
         return f"stopped at {render_instant(run.stopped_at)}"
-    return f"not running; it was killed or the machine went down after {render_instant(run.alive_at)}"
+    return (
+        f"not running; it ended by an error, was killed, or the machine went down after {render_instant(run.alive_at)}"
+    )
 
 
 def _document(found: "Status", alarms: "list[Alarm]", env: Env) -> dict[str, Any]:

@@ -17,7 +17,7 @@ KEPT_MILLISECONDS = 24 * 3_600_000  # Telegram keeps an update that nobody confi
 MESSAGE_UNITS_MAX = 4096  # sendMessage: `text`, 1-4096 characters after entities parsing
 
 FLAG_MEANINGS: Mapping[Flag, str] = {
-    Flag.LATE: "paid after its reservation expired; units were there",
+    Flag.LATE: "paid when no reservation held any more; units were there",
     Flag.OVERSOLD: "no units left: a refund is due",
     Flag.DUPLICATE: "already paid: a refund is due",
     Flag.AMOUNT_MISMATCH: "another amount or currency than the invoice: look at it",

@@ -18,6 +18,7 @@ _PHONE = re.compile(r"\+?[0-9()-]+", re.ASCII)
 _CHARGE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 # Shorter ends of a charge id, and digits somewhere in a phone number, fit too many to mean anything.
 _END_CHARACTERS_MIN = 4
+_PHONE_DIGITS_ENOUGH = 11  # so many are a number by themselves; what follows is another word
 _LETTERS_ALONE_MIN = 8  # of a charge id without a digit: shorter ones are names
 
 
@@ -33,6 +34,22 @@ class Sought:
     amounts: tuple[tuple[str, int], ...] = ()  # currency, smallest units
     currency: str | None = None
     paid: tuple[int, int] | None = None  # from, before
+
+
+def words_of(text: str) -> list[str]:
+    """What is looked for, word by word. A number that begins as dialled, `+880 1712 345678`, is one word."""
+    words: list[str] = []
+    for word in text.split():
+        dialled = words and words[-1][0] in "+(" and _PHONE.fullmatch(words[-1])
+        if dialled and _PHONE.fullmatch(word) and _digits(words[-1]) < _PHONE_DIGITS_ENOUGH:
+            words[-1] += word
+        else:
+            words.append(word)
+    return words
+
+
+def _digits(word: str) -> int:
+    return sum(character.isdigit() for character in word)
 
 
 def parse_word(word: str, span: Callable[[str], tuple[int, int]]) -> Sought:

@@ -169,13 +169,15 @@ CREATE TABLE receipt_search (
     text TEXT NOT NULL                          -- a line each: charge ids, @username, phone, e-mail, names
 ) STRICT;
 
--- What must stand there. Strangers' line feeds are blanks, and only the line of the username begins with @.
+-- What must stand there. Strangers' line feeds are blanks, and only the line of the username begins with @. Of a phone number
+-- its digits alone.
 CREATE VIEW receipt_search_wanted AS
 SELECT receipt_id, mode, paid_at, currency, total_amount, buyer_id,
     replace(telegram_payment_charge_id, char(10), ' ') || char(10)
         || replace(provider_payment_charge_id, char(10), ' ') || char(10)
         || '@' || replace(coalesce(buyer_username, ''), char(10), ' ') || char(10)
-        || ' ' || replace(coalesce(phone_number, ''), char(10), ' ') || char(10)
+        || ' ' || replace(replace(replace(replace(replace(replace(
+            coalesce(phone_number, ''), char(10), ' '), ' ', ''), '-', ''), '+', ''), '(', ''), ')', '') || char(10)
         || ' ' || replace(coalesce(email, ''), char(10), ' ') || char(10)
         || ' ' || replace(coalesce(name, ''), char(10), ' ') || char(10)
         || ' ' || replace(coalesce(buyer_name, ''), char(10), ' ') AS text

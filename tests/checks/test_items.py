@@ -238,6 +238,7 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (with_run(last_contact_at=None), "fail", "no contact"),
         (with_run(last_contact_at=NOW - 120_001), "fail", "no contact for more than two minutes"),
         (with_run(mode="test"), "fail", "the listener runs in test mode"),
+        (with_run(alive_at=NOW - 45_001), "fail", "has gone silent"),
     ],
     "answers": [
         (with_counts(answers_slowest_milliseconds=None), "manual", "send a live invoice and press Pay"),
@@ -256,6 +257,7 @@ STILL_GOOD: list[tuple[str, LiveFacts]] = [
     ("clock", with_telegram(clock_offset_seconds=-30)),
     ("disk", with_ledger(free_bytes=100 * 1024 * 1024)),
     ("listener", with_run(last_contact_at=NOW - 120_000)),
+    ("listener", with_run(alive_at=NOW - 45_000)),
     ("answers", with_counts(answers_slowest_milliseconds=3_000)),
     ("ledger", with_ledger(sqlite_version=(3, 40, 1))),
     ("disputes", replace(GOOD, disputes=DisputeFacts(1, 17, 9))),

@@ -1,6 +1,7 @@
 """`apay init`: what is asked, what is refused and why, and that files appear whole, together, and never unasked."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -301,3 +302,18 @@ def test_json_has_one_document_and_asks_nothing(shop: Shop) -> None:
     done = shop.run("init", "shop", "--offline", "--json", terminal=True)
     assert done.code == 0
     assert json.loads(done.out)["folder"] == "shop"
+
+
+def test_a_place_that_cannot_be_is_refused_before_anything_is_asked(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = shop.run("init", str(tmp_path / "file" / "shop"), terminal=True)
+    assert (done.code, done.out) == (2, "")
+    assert f"{tmp_path / 'file'} is not a folder" in done.err
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_is_read_only_is_refused_before_anything_is_asked(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "ro").mkdir(0o500)
+    done = shop.run("init", str(tmp_path / "ro" / "shop"), terminal=True)
+    assert (done.code, done.out) == (2, "")
+    assert f"nothing can be written into {tmp_path / 'ro'}" in done.err

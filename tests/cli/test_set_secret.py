@@ -100,10 +100,15 @@ def test_another_bots_token_needs_a_yes(shop: Shop, folder: Path) -> None:
     refused = set_secret(shop, "bot-token", other)
     assert refused.code == 8
     assert "until now it was bot" in refused.err
+    assert "ledger" not in refused.err  # there is none yet
     assert (folder / "secret" / "bot").read_text() == shop.world.bot_token + "\n"
     assert set_secret(shop, "bot-token", other, "--yes").code == 0
     same = set_secret(shop, "bot-token", other[:-1] + "X")
     assert (same.code, same.err) == (0, "")
+    with shop.store() as store:
+        store.bind_bot(99)
+    refused = set_secret(shop, "bot-token", shop.world.bot_token)
+    assert "and the ledger is bot 99's" in refused.err
 
 
 def test_what_goes_before_the_file_is_warned_about(shop: Shop, folder: Path) -> None:

@@ -22,6 +22,7 @@ from apaycli.checks.owner_items import (
     check_terms_confirmed,
     check_two_step,
 )
+from apaycli.checks.status import DEAF_MILLISECONDS
 from apaycli.files import FREE_BYTES_MIN
 
 REHEARSAL = "rehearsal"  # kept beside the owner's statements; only a rehearsal writes it
@@ -199,6 +200,9 @@ def check_listener(facts: LiveFacts) -> Finding:
         return Finding("fail", "apay listen has never run with this ledger", _listen(facts))
     if run.stopped_at is not None:
         return Finding("fail", "the listener was stopped", _listen(facts), run.stopped_at)
+    if facts.now - run.alive_at > DEAF_MILLISECONDS:
+        seen = "the listener has gone silent: it ended by an error, was killed, or the machine went down"
+        return Finding("fail", seen, _listen(facts), run.alive_at)
     contact = run.last_contact_at
     if contact is None or facts.now - contact > _CONTACT_MILLISECONDS_MAX:
         return Finding("fail", "the listener has had no contact for more than two minutes",

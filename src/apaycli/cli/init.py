@@ -4,6 +4,7 @@ Knows the options, the order of the conversation, and what is said at its end. W
 `init_answers.py` and `init_tokens.py`, the files in `init_files.py`; that they appear together is `files_together.py`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ def run(options: Options, env: Env) -> None:
     from apaycli.cli.asking import can_ask
 
     config = _place(options, env)
+    _refuse_unwritable(config.parent)
     api_url = _api_url(env)
     bot, provider_token, answers = (
         _conversation(options, env, api_url) if can_ask(env) else _collected(options, env, api_url)
@@ -99,6 +101,17 @@ def _place(options: Options, env: Env) -> Path:
         chosen = Path(ask(env, "Where shall config, stock file and ledger lie", str(usual.parent))).expanduser()
         return usual if chosen == usual.parent else chosen / "config.toml"
     return usual if options.folder is None else options.folder / "config.toml"
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Before anything is asked: eight answers for nothing are seven too many."""
+    from apaycli.errors import UsageError
+
+    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if not there.is_dir():
+        raise UsageError(f"{there} is not a folder", hint="choose another place: apay init DIR")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"nothing can be written into {there}", hint="choose another place: apay init DIR")
 
 
 def _api_url(env: Env) -> str:

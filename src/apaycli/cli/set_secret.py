@@ -12,7 +12,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
-from apaycli.errors import TokenError, UsageError
+from apaycli.errors import LedgerError, TokenError, UsageError
 
 if TYPE_CHECKING:
     from apaycli.config_secrets import Secret
@@ -125,10 +125,21 @@ def _refuse_another_bot(secret: "Secret", text: str, env: Env, *, yes: bool) -> 
     except TokenError:
         return
     if bot_id_of(text) != before:
-        env.output.warn(
-            f"this is the token of bot {bot_id_of(text)}; until now it was bot {before}, and so is the ledger"
-        )
+        bound = _bot_of_the_ledger(env)
+        ledger = f", and the ledger is bot {bound}'s" if bound not in {None, bot_id_of(text)} else ""
+        env.output.warn(f"this is the token of bot {bot_id_of(text)}; until now it was bot {before}{ledger}")
         env.confirm("Put it in place all the same?", yes=yes)
+
+
+def _bot_of_the_ledger(env: Env) -> int | None:
+    try:
+        store = env.open_store(read_only=True)
+    except LedgerError:
+        return None  # there is none yet, or it has trouble of its own
+    try:
+        return store.bot_id()
+    finally:
+        store.close()
 
 
 def _into_file(secret: "Secret", text: str, env: Env) -> tuple[str, str | None]:

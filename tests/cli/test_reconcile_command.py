@@ -338,6 +338,14 @@ def test_the_days_of_a_report_are_its_own_unless_they_are_named(books: Books) ->
     assert "live receipts until 2025-12-31, ledger" in other.err
 
 
+def test_a_report_about_the_other_mode_says_so(books: Books) -> None:
+    books.sell(2)
+    done = books.run("reconcile", "--report", books.report(books.line(1), "stranger;5;4;success;"), "--mode", "test")
+    assert [row[0] for row in rows(done)] == ["only_there"] * 2
+    assert "1 payment(s) of the report are receipts of the other mode" in done.err
+    assert "1 payment(s) stand in the report and not in this ledger" in done.err
+
+
 def test_one_row_pays_for_one_receipt(books: Books) -> None:
     books.sell(2)
     first, second = books.charges

@@ -18,7 +18,7 @@ from apaycli.errors import NotGood, UsageError
 
 if TYPE_CHECKING:
     from apaycli.core.apay_report import Pair, Report, Total
-    from apaycli.core.model import ReceiptFilter
+    from apaycli.core.model import Mode, ReceiptFilter
     from apaycli.store.protocol import Store
 
 _REPORT_BYTES_MAX = 256 * 1024 * 1024
@@ -36,11 +36,25 @@ def compare_report(file: Path, which: "ReceiptFilter", env: Env, *, dry_run: boo
         # All of them may stand in it: a report's days are those of deposits, ours those of payments.
         claims = store.claims(replace(which, paid_from=None, paid_before=None))
         pairs = list(match_report(report, claims, since, until))
+        elsewhere = _known_in_the_other_mode(pairs, which, store)
         if not dry_run:
             _record(pairs, store, env)
     finally:
         store.close()
-    _show(pairs, env)
+    _show(pairs, elsewhere, env)
+
+
+def _known_in_the_other_mode(pairs: "list[Pair]", which: "ReceiptFilter", store: "Store") -> int:
+    """How many of the rows without a receipt have one that is not asked about: a report does not know of modes."""
+    strangers = {id_ for pair in pairs if pair.match == "only_there" and pair.row for id_ in pair.row.ids}
+    if not strangers:
+        return 0
+    other: Mode = "test" if which.mode == "live" else "live"
+    claims = store.claims(replace(which, mode=other, paid_from=None, paid_before=None))
+    known = {id_ for claim in claims for id_ in (claim.provider_payment_charge_id, claim.telegram_payment_charge_id)}
+    return sum(
+        pair.match == "only_there" and pair.row is not None and not known.isdisjoint(pair.row.ids) for pair in pairs
+    )
 
 
 def _read(file: Path) -> "Report":
@@ -105,7 +119,7 @@ def _totals(pairs: "list[Pair]") -> "dict[str, Total]":
     return totals
 
 
-def _show(pairs: "list[Pair]", env: Env) -> None:
+def _show(pairs: "list[Pair]", elsewhere: int, env: Env) -> None:
     from apaycli.core.apay_report import Match
 
     counts, totals = Counter(pair.match for pair in pairs), _totals(pairs)
@@ -126,10 +140,12 @@ def _show(pairs: "list[Pair]", env: Env) -> None:
             env.output.say(f"apay: {_total_sentence(currency, total)}")
         said = ", ".join(f"{counts[kind]} {kind.replace('_', ' ')}" for kind in kinds if counts[kind])
         env.output.say(f"apay: {said or 'nothing to compare'}")
-    if counts["only_there"]:
+    if elsewhere:
+        env.output.warn(f"{elsewhere} payment(s) of the report are receipts of the other mode: --mode test, or live")
+    if counts["only_there"] > elsewhere:
         env.output.warn(
-            f"{counts['only_there']} payment(s) stand in the report and not in this ledger: another shop of the same"
-            " project, or a receipt that was missed; apay verify and apay deadletters list may know more"
+            f"{counts['only_there'] - elsewhere} payment(s) stand in the report and not in this ledger: another shop of"
+            " the same project, or a receipt that was missed; apay verify and apay deadletters list may know more"
         )
     bad = counts["differs"] + counts["rejected"]
     if bad:

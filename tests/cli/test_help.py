@@ -57,6 +57,17 @@ def test_on_a_terminal_a_page_fits(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         assert max(map(len, (line for line in lines[1:] if str(shop.folder) not in line))) <= 60
 
 
+def test_a_subcommands_own_help_is_shown_too(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shop.run("help", "stock", "add").code == 0
+    asked = capsys.readouterr().out
+    assert shop.run("stock", "add", "--help").code == 0
+    assert asked == capsys.readouterr().out
+    assert "apay stock add" in asked
+    done = shop.run("help", "stock", "ad")
+    assert (done.code, done.out) == (2, "")
+    assert "no such command 'ad'. Did you mean 'add'?" in done.err
+
+
 @pytest.mark.parametrize("name", ["stock", "send-invoice", "day"])
 def test_a_command_is_a_topic(shop: Shop, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert shop.run("help", name).code == 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def help(
     env: Env,
     topic: Annotated[
-        str | None, typer.Argument(help="A topic, or a command. Without it: the topics.", show_default=False)
+        list[str] | None, typer.Argument(help="A topic, or a command. Without it: the topics.", show_default=False)
     ] = None,
     man: Annotated[bool, typer.Option("--man", help="The whole manual as a man page (roff).")] = False,
 ) -> None:
@@ -34,23 +34,26 @@ def help(
 
       apay help send-invoice
 
+      apay help stock add
+
       apay help --man > apay.1 && man ./apay.1
     """
     from apaycli.cli.app import COMMANDS
     from apaycli.cli.help_topics import TOPICS
 
+    words = topic or []
     if man:
-        if topic is not None or env.common.as_json:
+        if words or env.common.as_json:
             raise UsageError("--man is the whole manual; it takes no topic and no --json")
         _write_man_page(env)
-    elif topic is None:
+    elif not words:
         _list_topics(env)
-    elif topic in TOPICS:
-        _show(topic, TOPICS[topic](env.environ), env)
-    elif topic in COMMANDS:
-        _show_command(topic, env)
+    elif words[0] in COMMANDS:
+        _show_command(words, env)
+    elif words[0] in TOPICS and len(words) == 1:
+        _show(words[0], TOPICS[words[0]](env.environ), env)
     else:
-        raise _unknown(topic, [*TOPICS, *COMMANDS])
+        raise _unknown(" ".join(words), [*TOPICS, *COMMANDS])
 
 
 def _unknown(topic: str, known: list[str]) -> UsageError:
@@ -95,13 +98,13 @@ def _show(topic: str, page: "Page", env: Env) -> None:
         output.paragraph(note, "")
 
 
-def _show_command(name: str, env: Env) -> None:
-    """The same as `apay NAME --help`."""
+def _show_command(words: list[str], env: Env) -> None:
+    """The same as `apay NAME --help`, or `apay NAME SUBCOMMAND --help`."""
     from apaycli.cli.app import build_app
 
     rich_help = env.output.is_terminal(env.output.stdout)
-    group = typer.main.get_command(build_app([name], rich_help=rich_help))
-    group.main(args=[name, "--help"], prog_name="apay", standalone_mode=False, obj=env)
+    group = typer.main.get_command(build_app(words[:1], rich_help=rich_help))
+    group.main(args=[*words, "--help"], prog_name="apay", standalone_mode=False, obj=env)
 
 
 def _write_man_page(env: Env) -> None:

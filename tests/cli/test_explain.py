@@ -130,3 +130,11 @@ def test_wrong_usage_and_mistakes_in_files_point_nowhere(shop: Shop) -> None:
     assert shop.run("send-invoice", "rubber-duck", "--to", "@my channel", "--json").error["hint"] is None
     shop.write_config('[listen]\nreservation_ttl = "x"\n')
     assert shop.run("stock", "--json").error["hint"] is None
+
+
+def test_a_sentence_of_apays_own_is_called_one(shop: Shop) -> None:
+    done = shop.run("explain", "apay: error: there is no backup folder")
+    assert (done.code, done.out) == (2, "")
+    assert "this is apay's own sentence" in done.err
+    assert "error.code is a word that apay explain takes" in done.err
+    assert shop.run("explain", "apay: error: Telegram refused sendInvoice: Bad Request: chat not found").code == 0

@@ -40,7 +40,7 @@ def explain(
     """What an error means, who must act, and what to do.
 
     CODE is Telegram's or A-Pay's text, an HTTP code, an exit code, what apay calls an error, why a buyer was declined,
-    or a receipt's flag. A whole line, pasted in quotes, will do.
+    or a receipt's flag. A whole line with a text of Telegram's or A-Pay's in it, pasted in quotes, will do.
 
     Examples:
 
@@ -73,6 +73,11 @@ def _unknown(text: str) -> UsageError:
     from apaycli.explanations import nearest_codes
     from apaycli.text import redact, show
 
+    if "apay: " in text:  # its own sentences say what to do themselves
+        return UsageError(
+            "this is apay's own sentence, and there is no more to say about it",
+            hint="what to do stands behind `hint`; with --json, error.code is a word that apay explain takes",
+        )
     near = nearest_codes(text)
     hint = f"near it: {', '.join(near)}; " if near else ""
     return UsageError(

@@ -137,6 +137,17 @@ def test_outages(bot: Bot, world: World) -> None:
     assert (log["count"], log["requests"][0]["status"]) == (2, 200)
 
 
+def test_a_revoked_token_is_refused_and_the_new_one_is_the_same_bots(bot: Bot, world: World) -> None:
+    old = world.bot_token
+    new = post(world, "revoke_token")["bot_token"]
+    assert new != old
+    assert new.partition(":")[0] == old.partition(":")[0]
+    for token, status in ((old, 401), (new, 200)):
+        answer = world.handle(f"/bot{token}/getMe", "application/json", b"{}")
+        assert isinstance(answer, Answer)
+        assert answer.status == status
+
+
 def test_settings(bot: Bot, world: World) -> None:
     assert post(world, "settings", supports_inline_queries=False)["supports_inline_queries"] is False
     assert bot.call("getMe")["supports_inline_queries"] is False

@@ -227,6 +227,12 @@ def clear_outages(world: "World", fields: Fields) -> Any:
     return {"outages": []}
 
 
+def revoke_token(world: "World", fields: Fields) -> Any:
+    """As BotFather's /revoke: the old token is dead in the same moment."""
+    fields.check_empty()
+    return {"bot_token": world.revoke_bot_token()}
+
+
 def add_user(world: "World", fields: Fields) -> Any:
     """A User's fields, and `started`, `blocked`, `deactivated`; an id that exists is replaced."""
     given = fields.take_record(User)
@@ -288,6 +294,7 @@ POSTS: dict[str, Handler] = {
         restart_update_ids,
         outage,
         clear_outages,
+        revoke_token,
         add_user,
         add_chat,
         inline_query,

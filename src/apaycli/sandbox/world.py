@@ -254,6 +254,12 @@ class World:
     def new_slug(self) -> str:
         return "".join(self.rng.choices(TOKEN_LETTERS, k=24))
 
+    def revoke_bot_token(self) -> str:
+        """Another secret of the same bot, which alone is taken from now on."""
+        secret = self._draw_bot_token().partition(":")[2]
+        self.bot_token = f"{self.bot.id}:{secret}"
+        return self.bot_token
+
     def _draw_bot_token(self) -> str:
         return f"{self.rng.randrange(10**9, 10**10)}:AA{''.join(self.rng.choices(TOKEN_LETTERS, k=33))}"
 

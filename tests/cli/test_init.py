@@ -317,3 +317,21 @@ def test_a_folder_that_is_read_only_is_refused_before_anything_is_asked(shop: Sh
     done = shop.run("init", str(tmp_path / "ro" / "shop"), terminal=True)
     assert (done.code, done.out) == (2, "")
     assert f"nothing can be written into {tmp_path / 'ro'}" in done.err
+
+
+def test_a_shop_that_is_set_up_again_keeps_its_tokens_with_enter(shop: Shop, folder: Path) -> None:
+    answers = ("", "", "499", "", "@myshop_help")
+    offline = ("--offline",)
+    first = talk(shop, shop.world.bot_token, shop.world.test_provider_token, *answers, options=offline)
+    assert first.code == 0, first.err
+    assert "Enter keeps" not in first.err
+    tokens = [(folder / name).read_bytes() for name in ("bot-token", "provider-test-token")]
+    again = talk(shop, "", "", *answers, options=offline)
+    assert again.code == 0, again.err
+    assert again.err.count("Enter keeps the one in") == 2
+    assert shop.world.bot_token not in again.err
+    assert [(folder / name).read_bytes() for name in ("bot-token", "provider-test-token")] == tokens
+    (folder / "bot-token").chmod(0o644)  # that one is not trusted
+    again = talk(shop, shop.world.bot_token, "", *answers, "y", options=offline)
+    assert again.code == 0, again.err
+    assert (folder / "bot-token").stat().st_mode & 0o777 == 0o600

@@ -81,7 +81,7 @@ def run(options: Options, env: Env) -> None:
     _refuse_unwritable(config.parent)
     api_url = _api_url(env)
     bot, provider_token, answers = (
-        _conversation(options, env, api_url) if can_ask(env) else _collected(options, env, api_url)
+        _conversation(options, env, api_url, config.parent) if can_ask(env) else _collected(options, env, api_url)
     )
     answers["api_url"] = api_url if env.environ.get("APAY_API_URL") else None
     _say_what_was_understood(env, bot, provider_token, answers)
@@ -125,7 +125,7 @@ def _api_url(env: Env) -> str:
         raise ConfigError(f"APAY_API_URL {bad}") from None
 
 
-def _conversation(options: Options, env: Env, api_url: str) -> "tuple[Bot, str | None, dict[str, Any]]":
+def _conversation(options: Options, env: Env, api_url: str, folder: Path) -> "tuple[Bot, str | None, dict[str, Any]]":
     """A given answer is not asked for. A token that was given and is wrong ends it: the environment would go before the
     file for every other command, too."""
     from apaycli.cli import init_tokens
@@ -137,9 +137,11 @@ def _conversation(options: Options, env: Env, api_url: str) -> "tuple[Bot, str |
         return bot
 
     given = init_tokens.given_token(init_tokens.BOT, options.bot_token_file, env)
-    bot = init_tokens.ask_bot(env, identify) if given is None else identify(init_tokens.good_bot_token(given))
+    bot = init_tokens.ask_bot(env, folder, identify) if given is None else identify(init_tokens.good_bot_token(given))
     given = init_tokens.given_token(init_tokens.PROVIDER, options.provider_token_file, env)
-    provider_token = init_tokens.ask_provider_token(env) if given is None else init_tokens.good_provider_token(given)
+    provider_token = (
+        init_tokens.ask_provider_token(env, folder) if given is None else init_tokens.good_provider_token(given)
+    )
     answers: dict[str, Any] = {"month": _month(env)}
     for question in QUESTIONS:
         answers[question.name] = _asked(question, answers, options, env)

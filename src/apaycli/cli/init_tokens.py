@@ -52,21 +52,35 @@ def given_token(secret: Secret, file: Path | None, env: Env) -> str | None:
         raise TokenError(f"the {secret.label} cannot be read: {problem}") from None
 
 
-def ask_bot(env: Env, identify: Callable[[str], Bot]) -> Bot:
+def _kept_token(secret: Secret, folder: Path, env: Env) -> str | None:
+    """A shop that is set up again has its tokens already: Enter keeps them."""
+    path = folder / secret.file
+    try:
+        kept = given_token(secret, path, env) if path.is_file() else None
+    except TokenError:
+        return None  # others can read it, or it is no text: it will be replaced
+    if kept:
+        env.output.say(f"  Enter keeps the one in {path}")
+    return kept
+
+
+def ask_bot(env: Env, folder: Path, identify: Callable[[str], Bot]) -> Bot:
     """Until Telegram knows the token."""
     env.output.say(_BOT_STEPS)
+    kept = _kept_token(BOT, folder, env)
     while True:
         try:
-            return identify(good_bot_token(ask_hidden(env, "Bot token")))
+            return identify(good_bot_token(ask_hidden(env, "Bot token") or kept or ""))
         except TokenError as error:
             complain(env, _whole(error))
 
 
-def ask_provider_token(env: Env) -> str | None:
+def ask_provider_token(env: Env, folder: Path) -> str | None:
     """None: the merchant has none yet."""
     env.output.say(_PROVIDER_STEPS)
+    kept = _kept_token(PROVIDER, folder, env)
     while True:
-        text = ask_hidden(env, "Test provider token")
+        text = ask_hidden(env, "Test provider token") or kept
         if not text:
             return None
         try:

@@ -59,6 +59,10 @@ def test_the_cure_of_a_stopped_listener_starts_it_in_the_mode_that_was_asked_abo
     assert alarm.next_step.partition(":")[0] == f"start {listen}"
 
 
+def test_a_live_listener_is_no_alarm_for_whoever_asks_about_test_mode() -> None:
+    assert alarms_of(replace(GOOD, run=replace(RUN, mode="live"))) == []
+
+
 def test_a_listener_of_the_other_mode_that_is_stopped_rings_no_bell_of_its_own() -> None:
     assert alarms_of(replace(GOOD, mode="live", run=replace(RUN, stopped_at=NOW))) == []
 

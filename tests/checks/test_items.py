@@ -238,6 +238,7 @@ BAD: dict[str, list[tuple[LiveFacts, str, str]]] = {
         (with_run(last_contact_at=None), "fail", "no contact"),
         (with_run(last_contact_at=NOW - 120_001), "fail", "no contact for more than two minutes"),
         (with_run(mode="test"), "fail", "the listener runs in test mode"),
+        (replace(GOOD, mode="test"), "fail", "apay check-live --live looks at it"),
         (with_run(alive_at=NOW - 45_001), "fail", "has gone silent"),
     ],
     "answers": [

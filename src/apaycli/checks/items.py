@@ -208,7 +208,8 @@ def check_listener(facts: LiveFacts) -> Finding:
         return Finding("fail", "the listener has had no contact for more than two minutes",
                        "look at its output, or start it", contact)  # fmt: skip
     if run.mode != facts.mode:
-        return Finding("fail", f"the listener runs in {run.mode} mode", f"stop it, and start {_listen(facts)}", contact)
+        cure = f"stop it, and start {_listen(facts)}" if facts.mode == "live" else "apay check-live --live looks at it"
+        return Finding("fail", f"the listener runs in {run.mode} mode", cure, contact)
     return Finding("pass", f"the listener (pid {run.pid}) is in contact with Telegram", "", contact)
 
 

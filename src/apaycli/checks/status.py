@@ -77,9 +77,9 @@ def _listener(status: Status) -> Alarm | None:
 
 
 def _other_mode(status: Status, listen: str) -> Alarm | None:
-    """It lives, and declines everybody whom this question is about."""
+    """It lives, and declines everybody who wants to pay real money. The other way round nobody loses anything."""
     run = status.run
-    if run is None or not status.listening or run.mode == status.mode:
+    if run is None or not status.listening or (run.mode, status.mode) != ("test", "live"):
         return None
     sentence = f"the listener runs in {run.mode} mode: who pays a {status.mode} invoice is declined"
     return Alarm("listener", sentence, f"stop it, and start {listen}")

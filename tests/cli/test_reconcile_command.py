@@ -375,7 +375,7 @@ def test_a_mistyped_ledger_is_not_made_and_nothing_is_confirmed(books: Books, op
 def test_another_key_is_tried_before_anything_is_believed(books: Books) -> None:
     books.sell(1)
     assert books.run("reconcile").code == 0
-    books.environ["APAY_API_KEY"] = "wrong"
+    books.environ["APAY_API_KEY"] = "f" * 32
     done = books.run("reconcile", "--again")
     assert (done.code, done.out) == (5, "")
     assert "A-Pay refused payment-systems-info" in done.err

@@ -70,6 +70,10 @@ def test_only_here_and_only_there() -> None:
     ]
 
 
+def test_a_report_without_a_status_says_nothing_of_one() -> None:
+    assert kinds(matched("order_id;amount\napay-9;499\n")) == [("only_there", None, None)]
+
+
 def test_what_lies_outside_of_the_reports_days_is_passed_over_unless_a_row_names_it() -> None:
     text = f"{HEAD}\n{line(1)}\n{line(9)}"
     pairs = matched(text, *(claim(number) for number in (1, 2, 3, 4, 9)), since=2000, until=4000)

@@ -287,6 +287,12 @@ def receipts_missing(plain: Path, ledger: Path) -> int | None:
         return None  # it cannot be read: that may be why somebody restores
 
 
+def ledgers_set_aside(ledger: Path) -> list[Path]:
+    """Those that a restore has kept beside it, the oldest first."""
+    there = ledger.parent.glob(f"{ledger.name}.before-*")
+    return sorted(path for path in there if not path.name.endswith(("-wal", "-shm")))
+
+
 def _set_aside(ledger: Path, now: int) -> Path | None:
     """A second name for the ledger: nothing of it is ever thrown away. Its log is worked off first, since a log must
     never meet another ledger; a ledger that cannot be opened moves away whole."""

@@ -351,6 +351,20 @@ def test_money_that_went_back_is_booked_in_the_month_when_it_went(shop: Shop, in
     assert "Income:Sales  " not in october + november
 
 
+@pytest.mark.parametrize("zone", ["Asia/Dhaka", "America/Lima"])
+@pytest.mark.parametrize("preset", ["hledger", "zoho"])
+def test_a_date_beyond_every_calendar_blocks_no_book(
+    shop: Shop, in_zone: Callable[[str], None], preset: str, zone: str
+) -> None:
+    in_zone(zone)
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_receipt(receipt(1, paid_at=253_402_300_799_000), 1, b"1", 1)  # 9999-12-31T23:59:59Z
+        tx.record_receipt(receipt(2, paid_at=instant("2026-10-01T12:00:00+00:00")), 2, b"2", 1)
+    done = shop.run("export", "--preset", preset)
+    assert done.code == 0, done.err
+    assert [line[:10] for line in done.out.splitlines() if line[:2] in {"20", "99"}] == ["2026-10-01", "9999-12-31"]
+
+
 def test_months_that_are_booked_one_by_one_add_up_to_the_year(shop: Shop, in_zone: Callable[[str], None]) -> None:
     """Goods came back in November, and the transfer with them; October was handed over before."""
     in_zone("Asia/Kolkata")

@@ -296,3 +296,12 @@ def test_a_reader_who_goes_away_ends_it_quietly(shop: Shop) -> None:
         sell(shop, 2)
         assert process.wait(timeout=30) == 0
         assert stream(process.stderr).read() == ""
+
+
+def test_a_hint_is_about_the_shop_that_was_asked_about(shop: Shop) -> None:
+    config = shop.write_config("")
+    with shop.store():
+        pass
+    done = shop.run("receipts", "show", "99", "--config", str(config))
+    assert f"apay: hint: apay --config {config} receipts list, or apay --config {config} find, shows" in done.err
+    assert "apay: hint: apay receipts list, or apay find, shows" in shop.run("receipts", "show", "99").err

@@ -346,6 +346,16 @@ def test_a_report_about_the_other_mode_says_so(books: Books) -> None:
     assert "1 payment(s) stand in the report and not in this ledger" in done.err
 
 
+@pytest.mark.parametrize("day", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59+14:00"])
+def test_a_report_with_a_date_beyond_every_calendar_is_compared(books: Books, day: str) -> None:
+    books.sell(1)
+    row = f"{books.charges[0].provider_payment_charge_id};499.00;{day}"
+    (books.folder / "r.csv").write_text(f"order_id;amount;created_at\n{row}\n", "utf-8")
+    done = books.run("reconcile", "--report", str(books.folder / "r.csv"))
+    assert done.code == 0, done.err
+    assert rows(done)[0][:2] == ["matched", "1"]
+
+
 def test_one_row_pays_for_one_receipt(books: Books) -> None:
     books.sell(2)
     first, second = books.charges

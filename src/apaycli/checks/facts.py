@@ -5,6 +5,7 @@ finds. Trouble with one source becomes a fact of its own, so that the others are
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -41,8 +42,10 @@ def gather_facts(
     clock: Clock,
     backup: BackupFacts | None = None,
     disputes: DisputeFacts | None = None,
+    backups: Sequence[Path] = (),
 ) -> LiveFacts:
-    """Read everything once. `api` is None with --offline; `store` is the error where it could not be opened."""
+    """Read everything once. `api` is None with --offline; `store` is the error where it could not be opened; `backups`
+    are all that are kept."""
     stock, stock_problems = _stock(config)
     bot_id, bot_trouble = _bot_id(config)
     word, provider_trouble = _provider_word(config, mode)
@@ -63,7 +66,7 @@ def gather_facts(
         stock_problems=stock_problems,
         stock_warnings=stock.warnings,
         products=len(stock.products),
-        open_files=_open_files(config),
+        open_files=_open_files(config, backups),
         in_version_control=any((folder / ".git").exists() for folder in (config.folder, *config.folder.parents)),
         terms_text=terms_text,
         terms_version=config.values.get("terms.version"),
@@ -229,16 +232,15 @@ def _ledger(store: Store | ApayError, mode: Mode, config: Config, now: int) -> L
         return LedgerFacts(error=error.message, exists=True, free_bytes=free, sqlite_version=version)
 
 
-def _open_files(config: Config) -> tuple[str, ...] | None:
+def _open_files(config: Config, backups: Sequence[Path]) -> tuple[str, ...] | None:
     """Files with secrets or money that group or others can read, and folders of them where these can write; None where
     the system does not say."""
     if os.name != "posix":
         return None
     store = str(config.store_path)
     names = [config.values.get(f"{secret.key}_file") for secret in SECRETS]
-    files = [config.path, *names, store, store + "-wal", store + "-shm"]
-    backups = Path(config.values["backup.dir"]).glob("apay-*.db.gz*") if config.values.get("backup.dir") else ()
-    found = [str(file) for file in (*files, *sorted(backups)) if file and _has_mode(Path(file), 0o077)]
+    files = [config.path, *names, store, store + "-wal", store + "-shm", *backups]
+    found = [str(file) for file in files if file and _has_mode(Path(file), 0o077)]
     # Whoever may write into a folder may put another file in the place of a private one.
     folders = dict.fromkeys((config.folder, config.store_path.parent))
     return (*found, *(f"{folder}/" for folder in folders if _has_mode(folder, 0o022)))

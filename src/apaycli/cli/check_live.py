@@ -115,6 +115,7 @@ def _attest(names: tuple[str, ...], env: Env) -> None:
 
 
 def _gather(options: Options, env: Env) -> "LiveFacts":
+    from apaycli.backups import kept_backups
     from apaycli.checks.facts import gather_facts
 
     store: Store | ApayError
@@ -129,7 +130,9 @@ def _gather(options: Options, env: Env) -> "LiveFacts":
     try:
         backup = _newest_backup(env) if not options.only or "backups" in options.only else None
         disputes = None if isinstance(store, ApayError) else _try_dispute_folder(env, store)
-        return gather_facts(env.config, env.mode, api, store, env.clock, backup, disputes)
+        folder = env.config.values.get("backup.dir")
+        backups = kept_backups(folder) if folder is not None else ()
+        return gather_facts(env.config, env.mode, api, store, env.clock, backup, disputes, backups)
     finally:
         if api is not None:
             api.close()

@@ -11,7 +11,7 @@ import typer
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.own_text import own_text
-from apaycli.cli.receipts import buyer_of, money_of, no_receipt, read_dossier, refuse_other_mode
+from apaycli.cli.receipts import Number, buyer_of, money_of, no_receipt, read_dossier, refuse_other_mode
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def disputes() -> None:
 @command
 def open_dispute(
     env: Env,
-    receipt: Annotated[int, typer.Argument(metavar="RECEIPT", help="The receipt's number.", min=1, max=2**63 - 1)],
+    receipt: Number,
     reason: Annotated[str, typer.Option(help="What is disputed, and by whom; - is stdin.")],
     dry_run: _DryRun = False,
 ) -> None:

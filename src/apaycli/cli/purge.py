@@ -96,16 +96,13 @@ def _show(counts: "PurgeCounts", unsettled: int, env: Env) -> None:
 
 def _name_backups(instant: int, env: Env) -> None:
     """Backups are their owner's: they still hold what they held."""
-    from apaycli.backups import kept_backups
+    from apaycli.backups import kept_backups, ledgers_set_aside
 
     folder = env.config.values.get("backup.dir")
     if folder is not None and (there := kept_backups(folder)):
         env.output.warn(
             f"{len(there)} backup(s) in {folder} were made before this and still hold it; they are yours to remove"
         )
-    ledger = env.config.store_path
-    kept = sorted(
-        path for path in ledger.parent.glob(f"{ledger.name}.before-*") if not path.name.endswith(("-wal", "-shm"))
-    )
+    kept = ledgers_set_aside(env.config.store_path)
     if kept:
         env.output.warn(f"{len(kept)} ledger(s) that apay restore kept still hold it, too: {kept[0]}")

@@ -11,7 +11,7 @@ from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.own_text import own_text
 from apaycli.cli.receipt_filter import Choice, parse_choice
-from apaycli.cli.receipts import buyer_of, money_of, refuse_other_mode
+from apaycli.cli.receipts import Number, buyer_of, money_of, refuse_other_mode
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _mark(env: Env, receipt_id: int, reason: str, *, dry_run: bool, yes: bool) -
 @command
 def done(
     env: Env,
-    receipt: Annotated[int, typer.Argument(metavar="RECEIPT", help="The receipt's number.", min=1, max=2**63 - 1)],
+    receipt: Number,
     reference: Annotated[str, typer.Option(help="What names the money that was sent: a transfer's id, a ticket.")],
     dry_run: _DryRun = False,
     yes: _Yes = False,

@@ -287,5 +287,5 @@ def test_the_lock_is_made_from_what_the_project_asks_for() -> None:
     }
     for group, wanted in groups.items():
         names = {re.split(r"[^\w.-]", word)[0].lower().replace("_", "-") for word in wanted}
-        assert names == {name for name, entry in locked().items() if f"apay ({group})" in entry}
+        assert names == {name for name, entry in locked().items() if f"apaycli ({group})" in entry}
     assert set(project["build-system"]["requires"]) <= set(project["dependency-groups"]["dev"])

@@ -1,5 +1,6 @@
 """Where secrets lie: environment, config, file, keyring; and that looking never fails and never tells."""
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,26 @@ def test_without_the_library_the_hint_says_what_to_install(
             keyring_set("shop", "bot-token", BOT_TOKEN)
         else:
             load(tmp_path, '[secrets]\nkeyring = "shop"\n').bot_token()
-    assert "pip install 'apay[keyring]'" in (refusal.value.hint or "")
+    assert (refusal.value.hint or "").startswith(f"{sys.executable} -m pip install keyring; or use a file")
+
+
+def test_the_library_is_installed_where_apay_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed in another environment, a plain `pip install` would not help; and `apay` on PyPI is somebody else's."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.delitem(sys.modules, "keyring.errors", raising=False)
+
+    def hint() -> str:
+        with pytest.raises(ConfigError) as refusal:
+            keyring_set("shop", "bot-token", BOT_TOKEN)
+        return (refusal.value.hint or "").split(";")[0]
+
+    monkeypatch.setattr(sys, "executable", "/home/a shop/bin/python")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert hint() == "uv pip install --python '/home/a shop/bin/python' keyring"
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "apaycli"))
+    (tmp_path / "apaycli").mkdir()
+    (tmp_path / "apaycli" / "pipx_metadata.json").touch()
+    assert hint() == "pipx inject apaycli keyring"
 
 
 def test_a_locked_keyring_is_told_without_its_words(keyring: Keyring) -> None:

@@ -183,3 +183,22 @@ def test_the_operations_page_has_every_alarm_and_the_unit_every_code() -> None:
         for code in codes.split(", ")
     }
     assert left_stopped | {errors.NeedsConfirmation.exit_code} == set(map(int, never_again.split()))
+
+
+# PyPI's `apay` is a stranger's payment program.
+_STRANGERS = re.compile(r"(?:pip3?|pipx|uv tool) install\b[^\n`]*?[\s'\"]apay(?![\w./-])")
+
+
+def test_no_text_installs_another_program_called_apay() -> None:
+    places = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*")]
+    texts = [*places, *(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.toml"), ROOT / "bootstrap.py"]
+    found = [f"{path.name}: {line}" for path in texts for line in _STRANGERS.findall(path.read_text("utf-8"))]
+    assert found == []
+    assert _STRANGERS.search("pip install 'apay[qr]'")
+    assert _STRANGERS.search("uv tool install apay")
+    assert not _STRANGERS.search("pipx install apaycli")
+
+
+def test_the_distribution_is_called_apaycli() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert (project["name"], list(project["scripts"])) == ("apaycli", ["apay"])

@@ -4,8 +4,11 @@ Knows the five secrets, their places, and how to read one. Never shows one: `Fou
 What a secret must look like is `pastes.py`.
 """
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from apaycli.errors import ConfigError, TokenError
@@ -151,8 +154,21 @@ def _keyring() -> Any:
     except ImportError:
         raise ConfigError(
             "the system keyring needs the library keyring, which is not installed",
-            hint="pip install 'apay[keyring]', or use a file: apay config set-secret without --keyring",
+            hint=f"{_install_command()}; or use a file: apay config set-secret without --keyring",
         ) from None
+
+
+def _install_command() -> str:
+    """What installs the library `keyring` where this very apay was installed: a `pip` of the shell may be another's."""
+    from importlib.util import find_spec
+
+    folder = Path(sys.prefix)
+    if (folder / "pipx_metadata.json").exists():
+        return f"pipx inject {folder.name} keyring"
+    python = shlex.quote(sys.executable)
+    if find_spec("pip") is None:  # an environment of uv's
+        return f"uv pip install --python {python} keyring"
+    return f"{python} -m pip install keyring"
 
 
 def _no_keyring(error: Exception) -> ConfigError:

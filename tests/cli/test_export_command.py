@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -275,15 +274,6 @@ def test_a_worksheet_that_is_not_whole_is_not_there(
     done = sold.run("export", "--xlsx", str(sold.folder / "a.xlsx"))
     assert (done.code, done.out) == (code, "")
     assert not [path for path in sold.folder.iterdir() if "xlsx" in path.name]
-
-
-def test_without_its_library_xlsx_says_what_to_install(sold: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
-    done = sold.run("export", "--xlsx", str(sold.folder / "a.xlsx"))
-    assert (done.code, done.out) == (2, "")
-    assert "--xlsx needs the XlsxWriter library" in done.err
-    assert "apay: hint: pip install 'apay[xlsx]'" in done.err
-    assert not (sold.folder / "a.xlsx").exists()
 
 
 def test_a_statement_is_for_one_currency(sold: Shop) -> None:

@@ -1,7 +1,6 @@
 """`apay links`: a link to each product, drawn on stderr or into a folder, and stdout stays the result."""
 
 import io
-import sys
 from pathlib import Path
 
 import pytest
@@ -140,18 +139,3 @@ def test_a_picture_that_cannot_be_written_is_named(shop: Shop) -> None:
     assert done.code == 2
     assert f"--qr {folder / 'bear.png'}: Is a directory" in done.err
     assert done.out == f"rubber-duck\t{DUCK}\nbear\t{BEAR}\n"
-
-
-@pytest.mark.parametrize("target", ["-", "."])
-def test_without_the_library_the_cure_is_told(shop: Shop, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
-    done = shop.run("links", "--qr", target)
-    assert (done.code, done.out) == (2, "")
-    assert "apay: error: --qr needs the segno library" in done.err
-    assert "apay: hint: pip install 'apay[qr]'" in done.err
-    assert shop.requests() == []
-
-
-def test_the_links_alone_need_no_library(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
-    assert shop.run("links").code == 0

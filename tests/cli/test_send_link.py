@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -178,14 +177,6 @@ def test_a_picture_that_cannot_be_had_is_refused_before_a_link_is_made(shop: Sho
     assert said in done.err
     assert shop.requests("createInvoiceLink") == []
     assert shop.invoices() == []
-
-
-def test_without_the_library_no_link_is_made(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
-    done = shop.run(*LINK, "--qr", "duck.png", "--json")
-    assert (done.code, done.out) == (2, "")
-    assert done.error["hint"] == "pip install 'apay[qr]'"
-    assert shop.requests() == []
 
 
 def test_a_picture_that_fails_at_the_end_does_not_hide_the_link(shop: Shop) -> None:

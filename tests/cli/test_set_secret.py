@@ -178,7 +178,7 @@ def test_without_the_library_the_hint_says_what_to_install(shop: Shop, monkeypat
     monkeypatch.delitem(sys.modules, "keyring.errors", raising=False)
     done = set_secret(shop, "live-provider-token", LIVE, "--keyring")
     assert done.code == 3
-    assert "apay[keyring]" in done.err
+    assert " -m pip install keyring; or use a file: apay config set-secret" in done.err
 
 
 # -- where each lies -----------------------------------------------------------------------------------------------

@@ -24,17 +24,9 @@ _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_u
 _WIDTHS = {"title": 30, "buyer_name": 30, "paid_at": 21, "recorded_at": 21}
 
 
-def check_library() -> None:
-    """Raises UsageError where XlsxWriter is not installed."""
-    try:
-        import xlsxwriter as _  # type: ignore[import-untyped]  # noqa: F401
-    except ImportError:
-        raise UsageError("--xlsx needs the XlsxWriter library", hint="pip install 'apay[xlsx]'") from None
-
-
 def write_workbook(target: BinaryIO, receipts: Iterable[ReceiptRow], columns: Sequence[str], folder: Path) -> None:
     """`folder` is for what is not finished. Raises UsageError for more receipts than a worksheet has rows."""
-    import xlsxwriter
+    import xlsxwriter  # type: ignore[import-untyped]
     from xlsxwriter.exceptions import FileCreateError, FileSizeError  # type: ignore[import-untyped]
 
     book = xlsxwriter.Workbook(target, {**_OPTIONS, "tmpdir": str(folder)})

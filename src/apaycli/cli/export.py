@@ -93,10 +93,6 @@ def run(options: Options, env: Env) -> None:
     file = None if options.file is None or str(options.file) == "-" else options.file
     if file is not None:
         refuse_target(file, force=options.force)
-    if form == "xlsx":
-        from apaycli.books.workbook import check_library
-
-        check_library()
     store = env.open_store(read_only=True)
     try:
         if form == "preset":

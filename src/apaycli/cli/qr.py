@@ -17,14 +17,8 @@ _SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def check_qr_target(target: str | None) -> None:
-    """Before anything is sent: the library is there, and the file can be written. Raises UsageError."""
-    if target is None:
-        return
-    try:
-        import segno as _  # noqa: F401
-    except ImportError:
-        raise UsageError("--qr needs the segno library", hint="pip install 'apay[qr]'") from None
-    if target == TERMINAL:
+    """Before anything is sent: the file can be written. Raises UsageError."""
+    if target is None or target == TERMINAL:
         return
     path = Path(target)
     if path.suffix.lower() not in _SUFFIXES:

@@ -49,7 +49,9 @@ def test_warnings_of_config_and_stock_file_are_said_once(shop: Shop) -> None:
 def test_a_ledger_is_made_for_writing_and_belongs_to_the_bot(shop: Shop) -> None:
     with pytest.raises(LedgerError, match="there is no ledger at"):
         env_of(shop).open_store(read_only=True)
-    env_of(shop).open_store().close()
+    with pytest.raises(LedgerError, match="there is no ledger at"):
+        env_of(shop).open_store()
+    env_of(shop).open_store(create=True).close()
     assert shop.ledger.stat().st_mode & 0o777 == 0o600
     shop.environ["APAY_BOT_TOKEN"] = "4711:" + "x" * 35
     with pytest.raises(ConfigError, match="is the ledger of bot"):
@@ -60,7 +62,7 @@ def test_a_ledger_is_made_for_writing_and_belongs_to_the_bot(shop: Shop) -> None
 def test_a_ledger_for_writing_needs_the_bot_token(shop: Shop) -> None:
     shop.environ["APAY_BOT_TOKEN"] = "nonsense"
     with pytest.raises(TokenError):
-        env_of(shop).open_store()
+        env_of(shop).open_store(create=True)
 
 
 @pytest.mark.parametrize(("live", "word"), [(False, "test"), (True, "LIVE")])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apaycli.core.model import OrderInfo, User
+from apaycli.core.model import OrderInfo, ReceiptFilter, User
 from apaycli.store.lock import ledger_lock
 from ledger_rows import receipt
 from shop import Shop
@@ -119,6 +119,22 @@ def test_what_would_be_lost_is_said_before_anybody_agrees(shop: Shop) -> None:
     assert len(shop.run("receipts", "list", APAY_STORE=str(kept)).out.splitlines()) == 2
     done = shop.run("purge", "--before", "2025-12-01", "--yes")
     assert f"1 ledger(s) that apay restore kept still hold it, too: {kept}" in done.err
+
+
+def test_a_log_that_was_left_behind_never_meets_the_restored_ledger(shop: Shop) -> None:
+    """SQLite would take the log for the ledger's own, whichever ledger it is."""
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    shop.ledger.unlink()
+    log = Path(f"{shop.ledger}-wal")
+    log.write_bytes(b"of another ledger")
+    done = shop.run("restore", "--yes")
+    assert done.code == 0, done.err
+    (kept,) = shop.folder.glob("apay.db.before-*-wal")
+    assert kept.read_bytes() == b"of another ledger"
+    with shop.store() as store:
+        assert len(list(store.receipts(ReceiptFilter()))) == 1
 
 
 def test_a_backup_is_tried_while_somebody_listens(shop: Shop) -> None:

@@ -279,7 +279,8 @@ def test_outputs_stay_as_scripts_and_merchants_know_them(case: Case, shop: Shop)
 def test_a_second_listener_names_the_first(shop: Shop) -> None:
     with ledger_lock(shop.ledger, "apay listen", shop.clock.now()):
         text = run(Case("another-listener", ("listen",)), shop)
-    compare(HERE / "errors" / "another-listener.txt", re.sub(rf"pid {os.getpid()}, user \S+\)", "pid PID, user USER)", text))
+    text = re.sub(rf"pid {os.getpid()}, user \S+\)", "pid PID, user USER)", text)
+    compare(HERE / "errors" / "another-listener.txt", text)
 
 
 @pytest.mark.parametrize(("folder", "cases"), [("errors", ERRORS), ("outputs", OUTPUTS)])

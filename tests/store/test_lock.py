@@ -152,7 +152,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         pass
 
 
-# -- one user, one bot, two ledgers --------------------------------------------------------------------------------------
+# -- one user, one bot, two ledgers -----------------------------------------------------------------------------------
 
 
 def test_one_bot_with_two_ledgers_is_refused_and_told_where_the_other_one_is(ledger: Path, tmp_path: Path) -> None:

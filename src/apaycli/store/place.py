@@ -89,6 +89,14 @@ class LedgerPlace:
         with complete_file(self._record) as file:
             file.write(json.dumps(record).encode() + b"\n")
 
+    def forget(self) -> None:
+        """No ledger is known here any more. Raises OSError."""
+        self._record.unlink(missing_ok=True)
+
+    @property
+    def is_lost(self) -> bool:
+        return self.is_empty and bool(self._traces())
+
     @property
     def _record(self) -> Path:
         import hashlib  # only where a ledger is written to, or missing

@@ -12,7 +12,8 @@ an error into text and code. A number once used never gets a second meaning.
     ├── AnotherListener (7)          another listener or a webhook holds this bot
     ├── NeedsConfirmation (8)        a question that nobody could be asked
     └── LedgerError (9)              the ledger cannot be read or written
-        └── LedgerUnavailable        not now: nothing was changed, and it may be tried again
+        ├── LedgerUnavailable        not now: nothing was changed, and it may be tried again
+        └── LedgerLost               its file is not at its place any more, or another one is
 
 Voice: what happened, lower case, no full stop; the hint is a command or a setting.
 """
@@ -79,3 +80,7 @@ class LedgerError(ApayError):
 
 class LedgerUnavailable(LedgerError):
     """Somebody else holds the ledger's lock, or its disk is full: nothing of this transaction is durable."""
+
+
+class LedgerLost(LedgerError):
+    """The ledger that is known was moved, deleted or replaced. Nothing more may be promised or confirmed with it."""

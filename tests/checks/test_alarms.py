@@ -15,6 +15,8 @@ RUN = ListenerRun(4711, "test", NOW - HOUR, NOW - 1_000, NOW - 30_000, None)
 GOOD = Status(NOW, "test", RUN, COUNTS, (), 10**9, (), 6 * HOUR)
 
 RINGING: list[tuple[str, dict[str, Any], str]] = [
+    ("ledger", {"ledger_doubt": "it is missing", "ledger_missing": True, "run": None}, "it is missing"),
+    ("ledger", {"ledger_doubt": "another one is there"}, "another one is there"),
     ("listener", {"run": None}, "has never run"),
     ("listener", {"run": replace(RUN, last_contact_at=NOW - 6 * HOUR - 1)}, "since 2026-01-01T03:59:59Z"),
     ("listener", {"run": replace(RUN, started_at=NOW - 7 * HOUR, last_contact_at=None)}, "since 2026-01-01T03:00:00Z"),

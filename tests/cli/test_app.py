@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from apaycli.cli.app import COMMANDS, build_app
-from apaycli.listen.lock import listener_lock
+from apaycli.store.lock import ledger_lock
 from shop import NOBODY, RAHIM, STOCK, Done, Shop
 
 DUCK = ("send-invoice", "rubber-duck", "--to", RAHIM)
@@ -58,8 +58,7 @@ def not_good(shop: Shop, *more: str) -> Done:
 
 
 def second_listener(shop: Shop, *more: str) -> Done:
-    bot_id = int(shop.world.bot_token.partition(":")[0])
-    with listener_lock(bot_id, shop.environ):
+    with ledger_lock(shop.ledger, "apay listen", shop.clock.now()):
         return shop.run("listen", "--once", *more)
 
 
@@ -156,7 +155,7 @@ def test_debug_prints_the_report_and_writes_none(shop: Shop) -> None:
     assert "Traceback" in ended.err
     assert shop.world.bot_token not in ended.err
     assert "\x1b" not in ended.err
-    assert not (shop.folder / ".local").exists()
+    assert not (shop.folder / ".local" / "state" / "apay" / "last-bug.txt").exists()
 
 
 def test_a_report_that_cannot_be_written_says_how_to_see_it(shop: Shop) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from apaycli.core.model import OrderInfo, User
-from apaycli.listen.lock import listener_lock
+from apaycli.core.model import OrderInfo, ReceiptFilter, User
+from apaycli.store.lock import ledger_lock
 from ledger_rows import receipt
 from shop import Shop
 
@@ -63,8 +63,7 @@ def test_while_somebody_listens_nothing_is_restored_or_purged(shop: Shop) -> Non
     configure(shop)
     sell(shop, 1)
     shop.run("backup")
-    bot_id = int(shop.world.bot_token.partition(":")[0])
-    with listener_lock(bot_id, shop.environ):
+    with ledger_lock(shop.ledger, "apay listen", shop.clock.now()):
         assert shop.run("restore", "--yes").code == 7
         assert shop.run("purge", "--before", "2026-01-01", "--yes").code == 7
         assert shop.run("backup").code == 0
@@ -122,11 +121,27 @@ def test_what_would_be_lost_is_said_before_anybody_agrees(shop: Shop) -> None:
     assert f"1 ledger(s) that apay restore kept still hold it, too: {kept}" in done.err
 
 
+def test_a_log_that_was_left_behind_never_meets_the_restored_ledger(shop: Shop) -> None:
+    """SQLite would take the log for the ledger's own, whichever ledger it is."""
+    configure(shop)
+    sell(shop, 1)
+    shop.run("backup")
+    shop.ledger.unlink()
+    log = Path(f"{shop.ledger}-wal")
+    log.write_bytes(b"of another ledger")
+    done = shop.run("restore", "--yes")
+    assert done.code == 0, done.err
+    (kept,) = shop.folder.glob("apay.db.before-*-wal")
+    assert kept.read_bytes() == b"of another ledger"
+    with shop.store() as store:
+        assert len(list(store.receipts(ReceiptFilter()))) == 1
+
+
 def test_a_backup_is_tried_while_somebody_listens(shop: Shop) -> None:
     configure(shop)
     sell(shop, 1)
     shop.run("backup")
-    with listener_lock(int(shop.world.bot_token.partition(":")[0]), shop.environ):
+    with ledger_lock(shop.ledger, "apay listen", shop.clock.now()):
         assert shop.run("restore", "--dry-run").code == 0
         done = shop.run("restore", "nowhere.db.gz")
         assert (done.code, "there is no nowhere.db.gz" in done.err) == (9, True)

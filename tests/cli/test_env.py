@@ -4,7 +4,8 @@ import pytest
 
 from apaycli.cli.env import Common, Env, new_ids
 from apaycli.cli.output import Output
-from apaycli.errors import ConfigError, LedgerError, NeedsConfirmation, TokenError
+from apaycli.errors import ConfigError, LedgerError, LedgerLost, NeedsConfirmation, TokenError
+from apaycli.store.sqlite import open_sqlite
 from shop import Shop, ShopEnv, Stream
 
 
@@ -49,7 +50,9 @@ def test_warnings_of_config_and_stock_file_are_said_once(shop: Shop) -> None:
 def test_a_ledger_is_made_for_writing_and_belongs_to_the_bot(shop: Shop) -> None:
     with pytest.raises(LedgerError, match="there is no ledger at"):
         env_of(shop).open_store(read_only=True)
-    env_of(shop).open_store().close()
+    with pytest.raises(LedgerError, match="there is no ledger at"):
+        env_of(shop).open_store()
+    env_of(shop).open_store(create=True).close()
     assert shop.ledger.stat().st_mode & 0o777 == 0o600
     shop.environ["APAY_BOT_TOKEN"] = "4711:" + "x" * 35
     with pytest.raises(ConfigError, match="is the ledger of bot"):
@@ -57,10 +60,47 @@ def test_a_ledger_is_made_for_writing_and_belongs_to_the_bot(shop: Shop) -> None
     env_of(shop).open_store(read_only=True).close()
 
 
+def test_a_missing_ledger_that_is_known_is_made_by_nothing_and_read_by_nothing(shop: Shop) -> None:
+    env_of(shop).open_store(create=True).close()
+    away = shop.ledger.rename(shop.folder / "away.db")
+    for how in ({"create": True}, {"read_only": True}, {}):
+        with pytest.raises(LedgerLost, match="is missing, and there was one: apay has used it before"):
+            env_of(shop).open_store(**how)
+    assert not shop.ledger.exists()
+    away.rename(shop.ledger)
+    env_of(shop).open_store().close()
+
+
+def test_another_ledger_in_its_place_is_read_and_not_written_until_that_is_said_to_be_right(shop: Shop) -> None:
+    env_of(shop).open_store(create=True).close()
+    shop.ledger.unlink()
+    open_sqlite(shop.ledger).close()
+    env_of(shop).open_store(read_only=True).close()
+    with pytest.raises(LedgerLost, match="is not the ledger that was there before"):
+        env_of(shop).open_store(create=True)
+    env_of(shop).open_store(create=True, accept_another=True).close()
+    env_of(shop).open_store().close()
+
+
+def test_a_copy_of_the_ledger_is_the_same_ledger(shop: Shop) -> None:
+    env_of(shop).open_store(create=True).close()
+    copy = shop.folder / "copy.db"
+    copy.write_bytes(shop.ledger.read_bytes())
+    copy.replace(shop.ledger)
+    env_of(shop).open_store().close()
+
+
+def test_a_state_folder_that_cannot_be_used_is_told_and_stops_nobody(shop: Shop) -> None:
+    (shop.folder / ".local").write_text("in the way")
+    env = env_of(shop)
+    env.open_store(create=True).close()
+    assert "the state folder" in said(env)
+
+
 def test_a_ledger_for_writing_needs_the_bot_token(shop: Shop) -> None:
     shop.environ["APAY_BOT_TOKEN"] = "nonsense"
     with pytest.raises(TokenError):
-        env_of(shop).open_store()
+        env_of(shop).open_store(create=True)
 
 
 @pytest.mark.parametrize(("live", "word"), [(False, "test"), (True, "LIVE")])

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from apaycli.config import load_config
+from apaycli.config_places import state_folder
 from apaycli.stockfile import read_stock_file
+from apaycli.store.place import LedgerPlace
 from shop import Done, Shop
 from terminal import Terminal
 
@@ -116,6 +118,26 @@ def test_tokens_come_from_files_that_only_their_owner_can_read(shop: Shop, folde
 
 
 # -- what is there already -----------------------------------------------------------------------------------------
+
+
+def test_a_shop_that_is_set_up_anew_where_its_files_are_gone_may_get_a_new_ledger(shop: Shop, folder: Path) -> None:
+    script(shop)
+    place = LedgerPlace(folder / "apay.db", state_folder(shop.environ))
+    place.remember("abc", 0)
+    log = folder / "apay.db-wal"
+    log.write_bytes(b"left behind")
+    for options in ((), ("--yes", "--price", "700"), ("--yes", "--dry-run", "--price", "800")):
+        done = script(shop, *options)  # the config is there: nothing is forgotten
+        assert (done.code, place.is_lost, log.exists()) == (0, True, True), done.err
+    (folder / "config.toml").unlink()
+    assert script(shop, "--yes", "--dry-run").code == 0
+    assert place.is_lost
+    done = script(shop, "--yes")
+    assert (done.code, place.is_lost) == (0, False), done.err
+    assert "put it back before you start" in " ".join(done.err.split())
+    (kept,) = folder.glob("apay.db.before-*-wal")
+    assert kept.read_bytes() == b"left behind"
+    assert "there was a ledger" not in script(shop).err
 
 
 def test_the_same_again_changes_nothing(shop: Shop, folder: Path) -> None:

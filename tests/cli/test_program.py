@@ -15,7 +15,7 @@ from ledger_rows import receipt
 from shop import STOCK, Shop
 
 APAY = (sys.executable, "-m", "apaycli")
-HEAVY = "httpx rich.table rich.console sqlite_utils asyncio aiohttp pydantic tomlkit anyio msgspec filelock".split()
+HEAVY = "httpx rich.table rich.console sqlite_utils asyncio aiohttp pydantic tomlkit anyio msgspec".split()
 
 
 def run_python(code: str, *arguments: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from apaycli.core.model import Flag
 from apaycli.store.values import Gap
 from ledger_rows import receipt
-from shop import Shop
+from shop import Shop, Stream
 
 HOUR = 3_600_000
 
@@ -17,6 +17,47 @@ def heard(shop: Shop, ago: int = 0, *, stopped: bool = False) -> None:
         tx.record_life(run, now - ago, now - ago)
         if stopped:
             tx.stop_run(run, now - ago)
+
+
+def test_a_ledger_that_is_missing_where_one_is_known_is_an_alarm(shop: Shop) -> None:
+    heard(shop)
+    shop.env(Stream(), Stream(), Stream(), {}).open_store().close()  # as each command that writes
+    away = shop.ledger.rename(shop.folder / "away.db")
+    done = shop.run("status")
+    assert (done.code, done.out.count("ALARM")) == (6, 1)
+    assert f"ledger\t{shop.ledger} (missing)\n" in done.out
+    assert "ALARM\tledger\tthe ledger " in done.out
+    assert "apay restore" in done.out
+    assert "receipts" not in done.out
+    document = shop.run("status", "--json").json
+    assert (document["counts"], document["listening"]) == (None, False)
+    assert [alarm["name"] for alarm in document["alarms"]] == ["ledger"]
+    assert shop.run("status", "--acknowledge").code == 9
+    assert shop.run("stock").code == 9
+    assert not shop.ledger.exists()
+    away.rename(shop.ledger)
+    assert shop.run("status").code == 0
+
+
+def test_another_ledger_in_its_place_is_an_alarm_until_one_is_restored_on_purpose(shop: Shop) -> None:
+    heard(shop)
+    shop.env(Stream(), Stream(), Stream(), {}).open_store().close()
+    shop.ledger.unlink()
+    heard(shop)
+    done = shop.run("status")
+    assert done.code == 6
+    assert "ALARM\tledger\t" in done.out
+    assert "is not the ledger that was there before" in done.out
+    backups = shop.folder / "backups"
+    assert shop.run("backup", "--to", str(backups)).code == 0
+    assert shop.run("restore", str(next(backups.iterdir())), "--yes").code == 0
+    assert shop.run("status").code == 0
+
+
+def test_where_there_never_was_a_ledger_status_says_so(shop: Shop) -> None:
+    done = shop.run("status")
+    assert (done.code, done.out) == (9, "")
+    assert "there is no ledger at" in done.err
 
 
 def test_a_running_listener_is_good(shop: Shop) -> None:

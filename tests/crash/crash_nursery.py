@@ -17,10 +17,10 @@ from typing import Any
 import armed
 
 IMPORTED = (
-    "aiohttp", "filelock", "httpx", "sqlite3", "typer", "apaycli.botapi.http_aiohttp", "apaycli.botapi.http_httpx",
+    "aiohttp", "httpx", "sqlite3", "typer", "apaycli.botapi.http_aiohttp", "apaycli.botapi.http_httpx",
     "apaycli.cli.app", "apaycli.cli.listen", "apaycli.cli.listen_output", "apaycli.cli.screen",
-    "apaycli.cli.send_invoice", "apaycli.listen.listener", "apaycli.listen.lock", "apaycli.stockfile",
-    "apaycli.store.sqlite",
+    "apaycli.cli.send_invoice", "apaycli.listen.listener", "apaycli.stockfile",
+    "apaycli.store.lock", "apaycli.store.sqlite",
 )  # fmt: skip
 
 

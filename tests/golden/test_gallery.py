@@ -10,7 +10,7 @@ import pytest
 
 from apaycli.botapi.client import Refused
 from apaycli.core.model import Flag
-from apaycli.listen.lock import listener_lock
+from apaycli.store.lock import ledger_lock
 from ledger_rows import receipt
 from shop import CHANNEL, GROUP, NOBODY, RAHIM, STOCK, SUPERGROUP, Shop
 from sold_ledger import BROKEN, payment, query, sell_a_day
@@ -277,9 +277,10 @@ def test_outputs_stay_as_scripts_and_merchants_know_them(case: Case, shop: Shop)
 
 
 def test_a_second_listener_names_the_first(shop: Shop) -> None:
-    with listener_lock(int(shop.world.bot_token.partition(":")[0]), shop.environ):
+    with ledger_lock(shop.ledger, "apay listen", shop.clock.now()):
         text = run(Case("another-listener", ("listen",)), shop)
-    compare(HERE / "errors" / "another-listener.txt", text.replace(f"pid {os.getpid()}", "pid PID"))
+    text = re.sub(rf"pid {os.getpid()}, user \S+\)", "pid PID, user USER)", text)
+    compare(HERE / "errors" / "another-listener.txt", text)
 
 
 @pytest.mark.parametrize(("folder", "cases"), [("errors", ERRORS), ("outputs", OUTPUTS)])

@@ -31,6 +31,8 @@ class Status:
     gap_milliseconds_max: int
     backup_every: int | None = None  # milliseconds; None: no backups are configured
     backup_made_at: int | None = None
+    ledger_doubt: str | None = None  # it is missing, or another one: then the facts above are not the shop's
+    ledger_missing: bool = False
 
     @property
     def listening(self) -> bool:
@@ -62,7 +64,16 @@ def alarms_of(status: Status) -> list[Alarm]:
     return [alarm for ring in ALARMS if (alarm := ring(status)) is not None]
 
 
+def _ledger(status: Status) -> Alarm | None:
+    if status.ledger_doubt is None:
+        return None
+    cure = "put the right one back, or run apay restore; a new one only on purpose: apay listen --new-ledger"
+    return Alarm("ledger", status.ledger_doubt, cure)
+
+
 def _listener(status: Status) -> Alarm | None:
+    if status.ledger_missing:
+        return None  # what the listener did stands in it
     gap, listen = status.gap_milliseconds, "apay listen --live" if status.mode == "live" else "apay listen"
     if gap is None:
         return Alarm("listener", "apay listen has never run with this ledger", f"start {listen}: docs/operations.md")
@@ -146,6 +157,7 @@ def _disk(status: Status) -> Alarm | None:
 
 
 ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
+    _ledger,
     _listener,
     _gaps,
     _dead_letters,

@@ -105,7 +105,7 @@ def _write_report(
 
 
 def _attest(names: tuple[str, ...], env: Env) -> None:
-    store = env.open_store()
+    store = env.open_store(create=True)
     try:
         with store.transaction() as tx:
             for name in names:

@@ -57,7 +57,7 @@ def open_dispute(
       apay disputes open 17 --reason "bank asks: says it never came"
     """
     text = own_text(env, reason, "--reason", _REASON_CHARACTERS_MAX)
-    store = env.open_store(read_only=dry_run, must_exist=True)
+    store = env.open_store(read_only=dry_run)
     try:
         row = store.receipt(receipt)
         if row is None:
@@ -98,7 +98,7 @@ def note(
       apay disputes note 3 - < letter.txt
     """
     body = own_text(env, text, "the note", _NOTE_CHARACTERS_MAX)
-    store = env.open_store(read_only=dry_run, must_exist=True)
+    store = env.open_store(read_only=dry_run)
     try:
         found = _find_of_mode(env, store, dispute)
         if dry_run:
@@ -126,7 +126,7 @@ def close(
       apay disputes close 3 --outcome won
     """
     ending = _outcome(outcome)
-    store = env.open_store(read_only=dry_run, must_exist=True)
+    store = env.open_store(read_only=dry_run)
     try:
         found = _find_of_mode(env, store, dispute)
         if found.closed_at is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from apaycli.core.invoice import Ids
     from apaycli.core.model import Mode
     from apaycli.stockfile import StockFile
+    from apaycli.store.place import LedgerPlace
     from apaycli.store.protocol import Store
 
 
@@ -98,23 +99,45 @@ class Env:
         given = f"apay --config {shlex.quote(str(self.common.config))} "
         return re.sub(rf"\bapay (?=(?:{names})\b)", lambda _: given, text)
 
-    def open_store(self, *, read_only: bool = False, must_exist: bool = False) -> "Store":
+    @property
+    def ledger_place(self) -> "LedgerPlace":
+        from apaycli.config_places import state_folder
+        from apaycli.store.place import LedgerPlace
+
+        return LedgerPlace(self.config.store_path, state_folder(self.environ))
+
+    def open_store(self, *, read_only: bool = False, create: bool = False, accept_another: bool = False) -> "Store":
         """The ledger of the config; for writing, also bound to the config's bot.
 
-        `must_exist`: what is to be changed is in it already, and a mistyped path makes no empty one.
+        `create`: make one where there is none and never was one. Without it a mistyped path makes no empty ledger: what
+        is to be changed must be in it already. Raises LedgerLost where the known ledger is missing, or, for writing,
+        another one is in its place, unless the merchant has said that it is right (`accept_another`).
         """
         from apaycli.store.sqlite import open_sqlite
 
-        if must_exist and not read_only:
-            open_sqlite(self.config.store_path, read_only=True).close()
-        store = open_sqlite(self.config.store_path, read_only=read_only)
+        place = self.ledger_place
+        if place.is_empty and not (create and accept_another):
+            place.refuse_if_lost()
+        if not create and not read_only:
+            open_sqlite(place.ledger, read_only=True).close()
+        store = open_sqlite(place.ledger, read_only=read_only, spare_folder=place.state)
         if not read_only:
             try:
                 store.bind_bot(self.config.bot_id())
+                if not accept_another:
+                    place.refuse_another(store.ledger_id())
+                self.remember_ledger(store.ledger_id())
             except BaseException:
                 store.close()
                 raise
         return store
+
+    def remember_ledger(self, ledger_id: str | None) -> None:
+        """From now on this ledger is the known one at its place: that it is missing will be noticed."""
+        try:
+            self.ledger_place.remember(ledger_id, self.clock.now())
+        except OSError as error:
+            self.output.warn(f"the state folder {self.ledger_place.state} cannot be used: {error.strerror}")
 
     def open_api(self) -> "BotApi":
         return self.api_of(self.config.api_url, self.config.bot_token())

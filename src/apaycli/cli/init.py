@@ -266,10 +266,13 @@ def _texts(config: Path, bot: "Bot", provider_token: str | None, answers: dict[s
 
 
 def _write(options: Options, env: Env, config: Path, bot: "Bot", texts: dict[str, str]) -> None:
-    from apaycli.cli.init_writing import next_command, say_the_end, states_of, write_files
+    from apaycli.cli.init_writing import forget_lost_ledger, next_command, say_the_end, states_of, write_files
 
     states = states_of(env, config.parent, texts, yes=options.yes)
+    anew = not options.dry_run and not os.path.lexists(config)
     rows = write_files(env, config, texts, states, dry_run=options.dry_run)
+    if anew:
+        forget_lost_ledger(env, config)
     following = next_command(env, config)
     if env.output.as_json:
         env.output.document(

@@ -99,6 +99,33 @@ def _warn_of_an_open_folder(env: Env, folder: Path) -> None:
         env.output.warn(f"others can put files into {folder}; run: chmod go-w {shlex.quote(str(folder))}")
 
 
+def forget_lost_ledger(env: Env, config: Path) -> None:
+    """A shop set up where there was none is a new one, also where a ledger lay before; what is left of that one stays
+    under another name. A config that was there before says nothing of the kind: a script may run init at each start."""
+    from apaycli.config import load_config
+    from apaycli.config_places import state_folder
+    from apaycli.store.lock import ledger_lock
+    from apaycli.store.place import LedgerPlace
+
+    place = LedgerPlace(load_config(config, env.environ).store_path, state_folder(env.environ))
+    if not place.is_lost:
+        return
+    now = env.clock.now()
+    try:
+        with ledger_lock(place.ledger, "apay init", now) as lock:
+            kept = place.set_aside(now)
+            place.forget()
+            lock.note_ledger(None)
+    except OSError as error:
+        raise UsageError(f"what is left of {place.ledger} cannot be put aside: {error.strerror}") from None
+    env.output.warn(
+        f"there was a ledger at {place.ledger}, which is gone: a new one will be made. If you have the old one, put it"
+        " back before you start"
+    )
+    for path in kept:
+        env.output.warn(f"what was left of the old ledger is kept: {path}")
+
+
 def next_command(env: Env, config: Path) -> str:
     """The one command that comes next, as it can be pasted."""
     from apaycli.config_places import config_path

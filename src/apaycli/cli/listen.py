@@ -12,6 +12,7 @@ import typer
 
 from apaycli.cli.env import Env, new_ids
 from apaycli.cli.options import command
+from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 class Options:
     once: bool = False
     take_over: bool = False
+    new_ledger: bool = False
 
 
 @command
@@ -37,6 +39,9 @@ def listen(
     env: Env,
     once: Annotated[bool, typer.Option("--once", help="Work off what waits, then stop.")] = False,
     take_over: Annotated[bool, typer.Option("--take-over", help="Remove a webhook that is set.")] = False,
+    new_ledger: Annotated[
+        bool, typer.Option("--new-ledger", help="Start a new ledger where the known one is missing.")
+    ] = False,
 ) -> None:
     """Answer pre-checkouts and record receipts, until stopped.
 
@@ -48,7 +53,7 @@ def listen(
 
       apay listen --once
     """
-    run(Options(once, take_over), env)
+    run(Options(once, take_over, new_ledger), env)
 
 
 def run(options: Options, env: Env) -> None:
@@ -56,27 +61,57 @@ def run(options: Options, env: Env) -> None:
     import asyncio
 
     from apaycli.cli.screen import Screen
+    from apaycli.config_places import state_folder
     from apaycli.errors import ApayError
-    from apaycli.listen.lock import listener_lock
+    from apaycli.store.lock import bot_lock, ledger_lock
 
     bot_id = env.config.bot_id()
     env.config.provider_token(env.mode)
     shop = shop_of(env)
-    with listener_lock(bot_id, env.environ):
-        store = env.open_store()
+    ledger, now = env.config.store_path, env.clock.now()
+    with (
+        ledger_lock(ledger, "apay listen", now) as lock,
+        bot_lock(bot_id, state_folder(env.environ), ledger, "apay listen", now),
+    ):
+        store = _open_ledger(options, env)
+        lock.note_ledger(store.ledger_id())
         screen = Screen(env.output)
         code = 1
         try:
-            env.say_where(f"bot {bot_id}")
-            asyncio.run(_listen(options, env, store, shop, screen))
+            try:
+                env.say_where(f"bot {bot_id}")
+                asyncio.run(_listen(options, env, store, shop, screen))
+            finally:
+                store.close()  # tells, in place of another error, where a ledger is that was moved or deleted meanwhile
             code = 0
         except ApayError as error:
             code = error.exit_code
             raise
         finally:
-            store.close()
             if not screen.close():
                 os._exit(code)  # a reader stalls: Python would wait for it for ever
+
+
+def _open_ledger(options: Options, env: Env) -> "Store":
+    """The known one; with --new-ledger another one, and then never twice: in a service file it would hide each loss."""
+    if not options.new_ledger:
+        return env.open_store(create=True)
+    place = env.ledger_place
+    if not place.is_empty and place.known_id() is not None:
+        store = env.open_store(read_only=True)
+        try:
+            known = place.doubt(store.ledger_id()) is None
+        finally:
+            store.close()
+        if known:
+            raise UsageError(
+                f"--new-ledger is for a ledger that is missing, and {place.ledger} is there",
+                hint="leave it out: apay listen",
+            )
+    if place.is_empty:
+        for path in place.set_aside(env.clock.now()):
+            env.output.warn(f"what was left of the ledger before is kept: {path}")
+    return env.open_store(create=True, accept_another=True)
 
 
 def shop_of(env: Env) -> "Shop":

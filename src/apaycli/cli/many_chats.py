@@ -48,7 +48,7 @@ def run_many(options: Options, env: Env) -> None:
     provider_token = env.config.provider_token(env.mode)
     refuse_problems(invoices[0], env)
     name = options.campaign or campaign_name(invoices[0], options, delivery)
-    api, store = env.open_api(), env.open_store()
+    api, store = env.open_api(), env.open_store(create=True)
     try:
         env.say_where("@" + str(api.read("getMe").get("username", "")))
         plan = plan_campaign(store, name, invoices, retry_unknown=options.retry_unknown)

@@ -43,7 +43,7 @@ def purge(
 
       apay purge --before 2026-08-01
     """
-    from apaycli.listen.lock import listener_lock
+    from apaycli.store.lock import ledger_lock
 
     instant = _midnight_of(before)
     if instant > env.clock.now():
@@ -55,8 +55,8 @@ def purge(
         finally:
             store.close()
         return
-    with listener_lock(env.config.bot_id(), env.environ):
-        store = env.open_store(must_exist=True)
+    with ledger_lock(env.config.store_path, "apay purge", env.clock.now()):
+        store = env.open_store()
         try:
             found, unsettled = store.purgeable(instant), store.unsettled(instant)
             if any(found):

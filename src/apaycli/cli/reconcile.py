@@ -85,7 +85,7 @@ def _ask(options: Options, which: "ReceiptFilter", env: Env) -> None:
             hint="[apay] base_url, project_id and api_key_file in the config; or --report FILE",
         )
     span = Span(which.mode or "live", which.paid_from, which.paid_before, options.again)
-    store = env.open_store(read_only=options.dry_run, must_exist=True)
+    store = env.open_store(read_only=options.dry_run)
     try:
         count = store.unreconciled_count(span.mode, span[1:3], env.clock.now() + 1, again=span.again)
         _say_what(count, span, options, account, env)

@@ -29,7 +29,7 @@ def compare_report(file: Path, which: "ReceiptFilter", env: Env, *, dry_run: boo
 
     report = _read(file)
     since, until = _span(report, which)
-    store = env.open_store(read_only=dry_run, must_exist=True)
+    store = env.open_store(read_only=dry_run)
     try:
         days = _days(since, until)
         env.output.say(f"apay: {file}, {which.mode} receipts {days}, ledger {env.config.store_path}")

@@ -16,6 +16,7 @@ from apaycli.errors import UsageError
 if TYPE_CHECKING:
     from apaycli.backups import Restored
     from apaycli.store.backup import Inspection
+    from apaycli.store.lock import Lock
 
 
 @command
@@ -34,7 +35,7 @@ def restore(
       apay restore backups/apay-20261124T160000Z.db.gz --dry-run
     """
     from apaycli.backups import BackupError, inspected, opened_backup, receipts_missing, restore_backup
-    from apaycli.listen.lock import listener_lock
+    from apaycli.store.lock import ledger_lock
 
     path = file if file is not None else _newest(env)
     if not path.exists():
@@ -43,7 +44,7 @@ def restore(
     ledger = env.config.store_path
     decrypt = env.config.values.get("backup.decrypt")
     with (
-        nullcontext() if dry_run else listener_lock(bot_id, env.environ),
+        nullcontext() if dry_run else ledger_lock(ledger, "apay restore", env.clock.now()) as lock,
         opened_backup(path, decrypt, ledger.parent, env.config.folder) as plain,
     ):
         inspection = inspected(plain, path)
@@ -62,8 +63,24 @@ def restore(
         if dry_run:
             return
         env.confirm(f"Put it in the place of {ledger}?", yes=yes)
+        if env.ledger_place.is_empty:
+            env.ledger_place.set_aside(env.clock.now())  # a log that was left behind must never meet another ledger
         done = restore_backup(plain, inspection, ledger, env.clock.now())
+        _remember(env, lock)
     _report(done, env)
+
+
+def _remember(env: Env, lock: "Lock | None") -> None:
+    """What was restored on purpose is the known ledger from now on."""
+    from contextlib import closing
+
+    from apaycli.store.sqlite import open_sqlite
+
+    with closing(open_sqlite(env.config.store_path, read_only=True)) as store:
+        ledger_id = store.ledger_id()
+    env.remember_ledger(ledger_id)
+    if lock is not None:
+        lock.note_ledger(ledger_id)
 
 
 def _newest(env: Env) -> Path:

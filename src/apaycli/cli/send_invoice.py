@@ -112,7 +112,7 @@ def run(options: Options, env: Env) -> None:
     if options.dry_run:
         _show_requests(invoices, provider_token, delivery, env)
         return
-    api, store = env.open_api(), env.open_store()
+    api, store = env.open_api(), env.open_store(create=True)
     try:
         bot = api.read("getMe")
         env.say_where("@" + str(bot.get("username", "")))

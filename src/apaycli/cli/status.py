@@ -16,6 +16,8 @@ from apaycli.errors import ConfigError, NotGood, UsageError
 
 if TYPE_CHECKING:
     from apaycli.checks.status import Alarm, Status
+    from apaycli.errors import LedgerLost
+    from apaycli.store.protocol import Store
     from apaycli.store.values import LedgerCounts
 
 
@@ -80,7 +82,7 @@ def _gather(options: Options, env: Env) -> "Status":
     from apaycli.checks.status import Status
     from apaycli.files import free_bytes
 
-    store = env.open_store(read_only=True)
+    store, lost = _open(env)
     try:
         return Status(
             now=env.clock.now(),
@@ -91,10 +93,23 @@ def _gather(options: Options, env: Env) -> "Status":
             free_bytes=free_bytes(env.config.store_path.parent),
             stock_problems=_stock_problems(env),
             gap_milliseconds_max=options.gap_seconds_max * 1000,
+            ledger_doubt=lost.message if lost else env.ledger_place.doubt(store.ledger_id()),
+            ledger_missing=lost is not None,
             **_backups(env),
         )
     finally:
         store.close()
+
+
+def _open(env: Env) -> "tuple[Store, LedgerLost | None]":
+    """The ledger; where the known one is missing, an empty one and what was found in its place."""
+    from apaycli.errors import LedgerLost
+    from apaycli.store.sqlite import open_in_memory
+
+    try:
+        return env.open_store(read_only=True), None
+    except LedgerLost as lost:
+        return open_in_memory(), lost
 
 
 def _backups(env: Env) -> dict[str, Any]:
@@ -141,6 +156,8 @@ def _render(found: "Status", alarms: "list[Alarm]", env: Env) -> None:
         ("support requests", counts.support_requests),
         ("secrets", _secrets(env)),
     ]
+    if found.ledger_missing:
+        rows = [("mode", found.mode), ("ledger", f"{env.config.store_path} (missing)"), ("secrets", _secrets(env))]
     width = max(len(name) for name, _ in rows) + 2 if env.output.is_terminal(env.output.stdout) else 0
     for name, value in rows:
         env.output.out(f"{name.ljust(width)}{value}" if width else f"{name}\t{value}")
@@ -193,7 +210,7 @@ def _document(found: "Status", alarms: "list[Alarm]", env: Env) -> dict[str, Any
         "last_contact_at": None if found.heard_at is None else render_instant(found.heard_at),
         "gap_seconds": None if gap is None else gap // 1000,
         "free_bytes": found.free_bytes,
-        "counts": _counts(found.counts),
+        "counts": None if found.ledger_missing else _counts(found.counts),
         "secrets": [
             {"secret": each.secret.name, "place": each.found.place if each.found else None, "problem": each.problem}
             | {"origin": each.origin if each.found else None, "last_four": each.found.last_four if each.found else None}

@@ -128,7 +128,9 @@ def stock_levels(env: Env) -> "list[StockLevel]":
 
 def _counts(env: Env, mode: "Mode") -> dict[str, tuple[int, int]]:
     """(sold, held) of the mode; nothing was sold where there is no ledger yet."""
-    if not env.config.store_path.exists():
+    place = env.ledger_place
+    if place.is_empty:
+        place.refuse_if_lost()
         return {}
     store = env.open_store(read_only=True)
     try:

@@ -12,7 +12,6 @@ A stop is a polite kill -9: whatever it leaves undone is found on disk by the ne
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.clock import Clock
@@ -21,7 +20,7 @@ from apaycli.core.incoming import PreCheckoutQuery, ShippingQuery
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import User
 from apaycli.crashpoints import reach
-from apaycli.errors import ApayError, LedgerError, LedgerUnavailable
+from apaycli.errors import ApayError, LedgerError, LedgerLost, LedgerUnavailable
 from apaycli.listen import events
 from apaycli.listen.notices import Notifier
 from apaycli.listen.pace import Pace
@@ -105,7 +104,13 @@ class Listener:
             self._api, self._clock, tasks, upkeep.note_result, self._emit, self._setting.provider_token, replies
         )
         poller = Poller(
-            self._api, self._clock, self._emit, self._sleep, self._chance, self._setting.poll_timeout_seconds
+            self._api,
+            self._clock,
+            self._emit,
+            self._sleep,
+            self._chance,
+            self._setting.poll_timeout_seconds,
+            self._store.refuse_lost_files,
         )
         await self._recover(sender, upkeep)
         upkeep.start(processor, poller.caught_up)
@@ -120,8 +125,12 @@ class Listener:
             raise self._ended_by
         reach("before_stop_recorded")
         await upkeep.stop()
-        with suppress(ApayError):
+        try:
             await poller.confirm()
+        except LedgerError:
+            raise
+        except ApayError:
+            pass  # it comes again, and is found on disk
 
     # -- a start -------------------------------------------------------------------------------------------------
 
@@ -169,6 +178,12 @@ class Listener:
 
     async def _take(self, poller: Poller, processor: Processor, sender: Sender, upkeep: Upkeep) -> None:
         processor.bot_username = await self._connect(poller)
+        try:
+            await self._take_batches(poller, processor, sender, upkeep)
+        except LedgerLost as error:
+            self._end(error)  # in order: what was decided is still answered, and nothing more is confirmed
+
+    async def _take_batches(self, poller: Poller, processor: Processor, sender: Sender, upkeep: Upkeep) -> None:
         ready = False
         async for raws in poller.batches(once=self._setting.once):
             upkeep.note_contact()

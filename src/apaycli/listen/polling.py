@@ -48,8 +48,11 @@ class Poller:
         sleep: Sleep,
         chance: random.Random,
         timeout_seconds: int,
+        before_confirm: Callable[[], None],
     ) -> None:
+        """`before_confirm` is called at once before each request that confirms, and raises where nothing may be."""
         self._api = api
+        self._before_confirm = before_confirm
         self._clock = clock
         self._emit = emit
         self._sleep = sleep
@@ -96,6 +99,7 @@ class Poller:
     async def _poll(self, timeout_seconds: int) -> list[bytes]:
         params = get_updates(self.offset, timeout_seconds, self._limit)
         if self.offset is not None:
+            self._before_confirm()
             reach("before_confirm")
         raws, body = await self._api.get_updates(params, timeout_seconds + _READ_MARGIN_SECONDS)
         if self.offset is not None:
@@ -144,6 +148,8 @@ class Poller:
         )
 
     async def confirm(self) -> None:
-        """The last word at a stop: what is recorded need not come again. Failing to say it costs nothing."""
+        """The last word at a stop: what is recorded need not come again. Failing to say it costs nothing. Raises what
+        `before_confirm` raises."""
         if self.offset is not None:
+            self._before_confirm()
             await self._api.get_updates(get_updates(self.offset, 0, 1), 2)

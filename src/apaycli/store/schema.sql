@@ -6,12 +6,13 @@
 -- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
--- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts;
+-- Facts about the ledger itself: ledger_id, which a copy shares and no other ledger has; bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts;
 -- apay_methods, what A-Pay last told of its payment methods; apay_deposit_key, which of our ids led to its deposits.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('ledger_id', lower(hex(randomblob(16))));
 
 -- Every invoice that was, or was about to be, sent: written before the request leaves.
 CREATE TABLE invoices (

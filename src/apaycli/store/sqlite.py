@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apaycli.errors import ConfigError, LedgerError
+from apaycli.errors import ConfigError, LedgerError, LedgerLost
 from apaycli.store.migrations import SCHEMA_VERSION, migrate
 from apaycli.store.sqlite_errors import translated
+from apaycli.store.sqlite_files import OpenFiles
 from apaycli.store.sqlite_reading import ReadingVerbs
 
 if TYPE_CHECKING:
@@ -34,14 +35,15 @@ _WAL_TRIES_MAX = 10
 class SqliteStore(ReadingVerbs):
     """An open ledger. Use it from one thread at a time."""
 
-    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+    def __init__(self, db: sqlite3.Connection, path: str, files: OpenFiles | None = None) -> None:
         self.db = db
         self.path = path
         self._busy_milliseconds = _BUSY_MILLISECONDS
-        self._files: dict[str, tuple[int, int] | None] = {}
+        self._files = files
 
     @contextmanager
     def transaction(self) -> "Iterator[SqliteTransaction]":
+        """What was committed when the block ends is in the file that the path names: LedgerLost otherwise."""
         from apaycli.store.sqlite_transaction import SqliteTransaction  # commands that only read start without it
 
         with translated(self.path):
@@ -53,6 +55,7 @@ class SqliteStore(ReadingVerbs):
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise
+        self.refuse_lost_files()
 
     def _begin(self) -> None:
         """Whoever met a lock once does not wait for it again until it is gone: others wait for this thread."""
@@ -69,18 +72,11 @@ class SqliteStore(ReadingVerbs):
             self._busy_milliseconds = milliseconds
 
     def refuse_lost_files(self) -> None:
-        """Raise LedgerError when a file of the open ledger was removed or replaced: SQLite would go on writing into
+        """Raise LedgerLost when a file of the open ledger was removed or replaced: SQLite would go on writing into
         files without a name, and everything would be gone with the process."""
-        for suffix in ("", "-wal", "-shm"):
-            name = self.path + suffix
-            there = _identity(name)
-            known = self._files.setdefault(name, there) or there
-            if known is not None and there != known:
-                raise LedgerError(
-                    f"{name} was removed or replaced while the ledger was open",
-                    hint="stop whoever does this; start again: what is not on disk is fetched from Telegram again",
-                )
-            self._files[name] = known
+        lost = self._files.lost() if self._files is not None else None
+        if lost is not None:
+            raise LedgerLost(f"{lost} was removed or replaced while the ledger was open")
 
     def bind_bot(self, bot_id: int) -> None:
         with self.transaction() as tx:
@@ -93,11 +89,23 @@ class SqliteStore(ReadingVerbs):
             )
 
     def close(self) -> None:
-        self.db.close()
+        """Raises LedgerLost where a file of the ledger was lost under this connection, which wrote: everything that was
+        recorded is then in the file that the error names."""
+        files, self._files = self._files, None
+        try:
+            if files is not None and files.writes and files.lost() is not None:
+                from apaycli.store.sqlite_rescue import rescue
+
+                raise rescue(self.db, files)
+        finally:
+            self.db.close()
 
 
-def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
-    """Open or create the ledger. Raises LedgerError with what stands in the way."""
+def open_sqlite(path: Path, *, read_only: bool = False, spare_folder: Path | None = None) -> SqliteStore:
+    """Open or create the ledger. Raises LedgerError with what stands in the way.
+
+    `spare_folder`: where a ledger is saved that was deleted while it was open, should its own folder be gone.
+    """
     _refuse_unusable_path(path, read_only)
     with translated(str(path)):
         if not read_only:
@@ -111,10 +119,12 @@ def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
         )
         try:
             _configure(db, path, read_only)
+            db.execute("PRAGMA user_version").fetchone()  # opens the log: SQLite does not before it is read
+            files = OpenFiles(path, writes=not read_only, spare_folder=spare_folder)
         except BaseException:
             db.close()
             raise
-    return SqliteStore(db, str(path))
+    return SqliteStore(db, str(path), files)
 
 
 def sqlite_version() -> tuple[int, ...]:
@@ -123,20 +133,11 @@ def sqlite_version() -> tuple[int, ...]:
 
 
 def open_in_memory() -> SqliteStore:
-    """A ledger without a file, for tests."""
+    """A ledger without a file: for tests, and where there is none to read."""
     db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA foreign_keys = ON")
     migrate(db)
     return SqliteStore(db, ":memory:")
-
-
-def _identity(name: str) -> tuple[int, int] | None:
-    """Device and inode, or None where there is no such file (in memory, or not made yet)."""
-    try:
-        status = os.stat(name)  # noqa: PTH116 - the name is SQLite's own
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def uri_of(path: Path) -> str:

@@ -55,6 +55,10 @@ class ReadingVerbs(
         return int(row["value"]) if row else None
 
     @reading
+    def ledger_id(self) -> str | None:
+        return self.remembered("ledger_id")
+
+    @reading
     def remembered(self, key: str) -> str | None:
         row = one_row(self.db, "SELECT value FROM meta WHERE key = ?", (key,))
         return str(row["value"]) if row else None

@@ -20,6 +20,10 @@ LAYERS = {
     "__main__": 5,
 }  # fmt: skip
 SAME_ROOM = {
+    "backups_kept": "backups",
+    "backups_opening": "backups",
+    "backups_restore": "backups",
+    "backups_scratch": "backups",
     "config_places": "config",
     "files_folder": "files",
     "files_together": "files",

@@ -98,16 +98,17 @@ class Env:
         given = f"apay --config {shlex.quote(str(self.common.config))} "
         return re.sub(rf"\bapay (?=(?:{names})\b)", lambda _: given, text)
 
-    def open_store(self, *, read_only: bool = False, must_exist: bool = False) -> "Store":
+    def open_store(self, *, read_only: bool = False, must_exist: bool = False, to_verify: bool = False) -> "Store":
         """The ledger of the config; for writing, also bound to the config's bot.
 
-        `must_exist`: what is to be changed is in it already, and a mistyped path makes no empty one.
+        `must_exist`: what is to be changed is in it already, and a mistyped path makes no empty one. `to_verify`: a
+        changed schema is to be told, not refused.
         """
         from apaycli.store.sqlite import open_sqlite
 
         if must_exist and not read_only:
             open_sqlite(self.config.store_path, read_only=True).close()
-        store = open_sqlite(self.config.store_path, read_only=read_only)
+        store = open_sqlite(self.config.store_path, read_only=read_only, to_verify=to_verify)
         if not read_only:
             try:
                 store.bind_bot(self.config.bot_id())

@@ -20,6 +20,7 @@ from apaycli.errors import ConfigError, LedgerError
 from apaycli.store.migrations import SCHEMA_VERSION, migrate
 from apaycli.store.sqlite_errors import translated
 from apaycli.store.sqlite_reading import ReadingVerbs
+from apaycli.store.sqlite_schema import refuse_foreign_schema
 
 if TYPE_CHECKING:
     from apaycli.store.sqlite_transaction import SqliteTransaction
@@ -96,8 +97,9 @@ class SqliteStore(ReadingVerbs):
         self.db.close()
 
 
-def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
-    """Open or create the ledger. Raises LedgerError with what stands in the way."""
+def open_sqlite(path: Path, *, read_only: bool = False, to_verify: bool = False) -> SqliteStore:
+    """Open or create the ledger. Raises LedgerError with what stands in the way. `to_verify`: a schema that is not ours
+    is no obstacle to reading it, since that is what shall be told."""
     _refuse_unusable_path(path, read_only)
     with translated(str(path)):
         if not read_only:
@@ -111,6 +113,8 @@ def open_sqlite(path: Path, *, read_only: bool = False) -> SqliteStore:
         )
         try:
             _configure(db, path, read_only)
+            if not (read_only and to_verify):
+                refuse_foreign_schema(db, str(path))
         except BaseException:
             db.close()
             raise

@@ -1,6 +1,5 @@
 """After a restore no number is given out twice, and what may be missing stays in sight until the owner has compared."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -215,7 +214,7 @@ def test_a_ledger_behind_a_link_stays_behind_it(shop: Shop) -> None:
     (shop.folder / "disk").mkdir()
     real = shop.folder / "disk" / "real.db"
     shop.ledger.rename(real)
-    shop.ledger.symlink_to(os.path.join("disk", "real.db"))
+    shop.ledger.symlink_to("disk/real.db")
     pay(shop, 2)
     done = restored(shop, backup)
     assert shop.ledger.is_symlink()

@@ -149,8 +149,8 @@ def record_restore(copy: Path, replaced: Replaced | None, backup_ends_at: int, k
             known = max([number for number in numbers if number is not None], default=0)
             whole = replaced is not None and replaced.whole
             floor = max(known, replaced.receipt_id_max if replaced else 0) + (0 if whole else _LEFT_OUT)
-            if floor > _NUMBER_MAX + _LEFT_OUT:
-                raise LedgerError(f"receipt numbers as high as {floor} cannot be continued")
+            if known > _NUMBER_MAX:
+                raise LedgerError(f"receipt numbers as high as {known} cannot be continued")
             values = (backup_ends_at, now, kept_as, whole, floor)
             (restore_id,) = db.execute(_RESTORE, values).fetchone()
             rows = [(restore_id, *astuple(each)) for each in (replaced.missing if replaced else ())]

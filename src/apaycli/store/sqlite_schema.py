@@ -36,9 +36,9 @@ def schema_problems(db: sqlite3.Connection) -> list[str]:
     others = {_kind_and_name(sql) for sql in foreign if sql not in _OF_SQLITE}
     names = {name for _, name in others}
     return [
-        *(f"{name} is not as apay made it" if name in names else f"{name} is missing" for name in altered),
         *(f"the {kind} {name} is none of apay's" for kind, name in sorted(others)
           if name not in altered and (kind != "view" or name in wanted)),
+        *(f"{name} is not as apay made it" if name in names else f"{name} is missing" for name in altered),
     ]  # fmt: skip
 
 
@@ -70,4 +70,4 @@ def _plain(sql: str) -> str:
 
 def _kind_and_name(sql: str) -> tuple[str, str]:
     match = _CREATE.match(sql)
-    return (match["kind"].lower(), show(match["name"].strip('"'), 100)) if match else ("object", show(sql, 100))
+    return (match["kind"].lower(), show(match["name"].strip("\"'"), 100)) if match else ("object", show(sql, 100))

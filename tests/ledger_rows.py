@@ -1,5 +1,6 @@
 """Receipts for tests of the books: one of our own values, and what stands in the ledger."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,35 @@ def receipt(number: int, **changes: Any) -> Receipt:
         order_info=OrderInfo("Rahim Uddin", "+8801700000000", "rahim@example.org", '{"city": "Dhaka"}'),
     )
     return replace(made, **changes)
+
+
+def update_of(made: Receipt, update_id: int) -> bytes:
+    """The update that such a receipt is read from."""
+    buyer, form = made.buyer, made.order_info
+    assert buyer is not None
+    names = {"first_name": buyer.first_name, "last_name": buyer.last_name, "username": buyer.username}
+    paid: dict[str, Any] = {
+        "currency": made.currency,
+        "total_amount": made.total_amount,
+        "invoice_payload": made.invoice_payload,
+        "telegram_payment_charge_id": made.telegram_payment_charge_id,
+        "provider_payment_charge_id": made.provider_payment_charge_id,
+    }
+    if form is not None:
+        paid["order_info"] = {
+            "name": form.name,
+            "phone_number": form.phone_number,
+            "email": form.email,
+            "shipping_address": json.loads(form.shipping_address or "{}"),
+        }
+    message = {
+        "message_id": update_id,
+        "date": made.paid_at // 1000,
+        "chat": {"id": buyer.user_id, "type": "private"},
+        "from": {"id": buyer.user_id, "is_bot": False} | {name: word for name, word in names.items() if word},
+        "successful_payment": paid,
+    }
+    return json.dumps({"update_id": update_id, "message": message}, ensure_ascii=False).encode()
 
 
 def row(**changes: Any) -> ReceiptRow:

@@ -9,20 +9,14 @@ from pathlib import Path
 import pytest
 
 from apaycli import backups
-from apaycli.backups import (
-    BackupError,
-    BackupSetting,
-    inspect_backup,
-    kept_backups,
-    made_at,
-    make_backup,
-    opened_backup,
-    restore_backup,
-)
+from apaycli.backups import BackupError, BackupSetting, make_backup
+from apaycli.backups_kept import kept_backups
+from apaycli.backups_opening import inspect_backup, opened_backup
+from apaycli.backups_restore import Restored, replaced_by, restore_backup
 from apaycli.errors import LedgerError
 from apaycli.store.backup import Inspection, copy_ledger, inspect_copy
 from apaycli.store.sqlite import open_sqlite
-from ledger_rows import receipt
+from ledger_rows import receipt, update_of
 
 NOW = 1_767_261_600_000
 XOR = "import sys; sys.stdout.buffer.write(bytes(b ^ 85 for b in sys.stdin.buffer.read()))"
@@ -46,7 +40,7 @@ def sell(path: Path, *numbers: int) -> None:
     store.bind_bot(4711)
     with store.transaction() as tx:
         for number in numbers:
-            tx.record_receipt(receipt(number), number, b"%d" % number, NOW + number)
+            tx.record_receipt(receipt(number), number, update_of(receipt(number), number), NOW + number)
     store.close()
 
 
@@ -55,6 +49,15 @@ def count(path: Path) -> int:
         (number,) = db.execute("SELECT count(*) FROM receipts").fetchone()
     db.close()
     return int(number)
+
+
+def paths(folder: Path, now: int = NOW) -> list[Path]:
+    return [each.path for each in kept_backups(folder, now)]
+
+
+def restored(backup: Path, ledger: Path, now: int = NOW) -> Restored:
+    with opened_backup(backup, None, ledger.parent) as plain:
+        return restore_backup(plain, inspect_copy(plain), ledger, replaced_by(plain, ledger), now)
 
 
 def inspected(path: Path, decrypt: tuple[str, ...] | None = None) -> Inspection:
@@ -72,20 +75,21 @@ def test_a_backup_holds_what_the_ledger_holds_and_is_private(ledger: Path, setti
     assert made.inspection.newest_recorded_at == NOW + 3
     assert inspected(made.path) == made.inspection
     assert [path.name for path in setting.folder.iterdir()] == [made.path.name]
-    assert made_at(made.path) == NOW
+    (kept,) = kept_backups(setting.folder, NOW)
+    assert (kept.made_at, kept.bot_id, kept.removable) == (NOW, 4711, True)
 
 
 def test_two_in_one_second_have_two_names(ledger: Path, setting: BackupSetting) -> None:
     first, second = make_backup(ledger, setting, NOW), make_backup(ledger, setting, NOW)
     assert second.path.name == "apay-20260101T100000Z-2.db.gz"
-    assert kept_backups(setting.folder) == [first.path, second.path] or len(kept_backups(setting.folder)) == 2
+    assert paths(setting.folder) == [second.path, first.path]
 
 
 def test_the_oldest_go_and_strangers_files_stay(ledger: Path, setting: BackupSetting) -> None:
     setting.folder.mkdir()
     (setting.folder / "holiday.jpg").touch()
     made = [make_backup(ledger, setting, NOW + day * 86_400_000) for day in range(5)]
-    assert kept_backups(setting.folder) == [each.path for each in reversed(made[2:])]
+    assert paths(setting.folder, NOW + 5 * 86_400_000) == [each.path for each in reversed(made[2:])]
     assert made[4].removed == (made[1].path,)
     assert (setting.folder / "holiday.jpg").exists()
 
@@ -200,7 +204,7 @@ def test_a_damaged_ledger_is_not_taken_for_a_backup(ledger: Path, setting: Backu
 def test_what_does_not_read_back_is_no_backup(
     ledger: Path, setting: BackupSetting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backups, "_compress", lambda source, target: target.write_bytes(gzip.compress(b"other")))
+    monkeypatch.setattr(backups, "_compress", lambda source, target, *_: target.write_bytes(gzip.compress(b"other")))
     with pytest.raises(BackupError, match="does not read back"):
         make_backup(ledger, setting, NOW)
     assert list(setting.folder.iterdir()) == []
@@ -218,7 +222,7 @@ def test_without_a_ledger_or_a_folder_it_says_so(ledger: Path, setting: BackupSe
     (tmp_path / "file").touch()
     with pytest.raises(BackupError, match="cannot be made"):
         make_backup(ledger, BackupSetting(tmp_path / "file" / "b", keep=1), NOW)
-    assert kept_backups(tmp_path / "nowhere") == []
+    assert kept_backups(tmp_path / "nowhere", NOW) == []
 
 
 @pytest.mark.parametrize("cut", [10, 200, -9])
@@ -251,9 +255,9 @@ def test_a_ledger_of_another_version_is_not_read(ledger: Path, tmp_path: Path) -
 def test_a_restored_ledger_is_the_backup_and_the_other_is_kept(ledger: Path, setting: BackupSetting) -> None:
     made = make_backup(ledger, setting, NOW)
     sell(ledger, 4, 5)
-    with opened_backup(made.path, None, ledger.parent) as plain:
-        done = restore_backup(plain, inspect_copy(plain), ledger, NOW + 9000)
-    assert (count(ledger), done.receipts_missing) == (3, 2)
+    done = restored(made.path, ledger, NOW + 9000)
+    assert done.replaced is not None
+    assert (count(ledger), len(done.replaced.missing), done.replaced.whole) == (3, 2, True)
     assert done.kept is not None
     assert count(done.kept) == 5
     assert ledger.stat().st_mode & 0o777 == 0o600
@@ -269,8 +273,7 @@ def test_a_ledger_with_a_living_log_is_settled_first(ledger: Path, setting: Back
         tx.record_receipt(receipt(9), 9, b"9", NOW)
     store.db.execute("PRAGMA wal_autocheckpoint = 0")
     store.close()
-    with opened_backup(made.path, None, ledger.parent) as plain:
-        done = restore_backup(plain, inspect_copy(plain), ledger, NOW)
+    done = restored(made.path, ledger)
     assert not ledger.with_name("apay.db-wal").exists()
     assert done.kept is not None
     assert (count(done.kept), count(ledger)) == (4, 3)
@@ -280,18 +283,18 @@ def test_a_ledger_that_cannot_be_opened_moves_away_whole(ledger: Path, setting: 
     made = make_backup(ledger, setting, NOW)
     ledger.write_bytes(b"garbage" * 1000)
     ledger.with_name("apay.db-wal").write_bytes(b"old log")
-    for _ in range(2):
-        with opened_backup(made.path, None, ledger.parent) as plain:
-            done = restore_backup(plain, inspect_copy(plain), ledger, NOW)
+    first, done = (restored(made.path, ledger) for _ in range(2))
+    assert first.replaced is not None
+    assert (first.replaced.whole, first.replaced.missing) == (False, [])
     assert count(ledger) == 3
     kept = sorted(path.name for path in ledger.parent.glob("apay.db.before*"))
     assert kept[0] == "apay.db.before-20260101T100000Z"
     assert "apay.db.before-20260101T100000Z-2" in kept
-    assert done.receipts_missing == 0
+    assert done.replaced is not None
+    assert done.replaced.missing == []
 
 
 def test_where_there_was_no_ledger_nothing_is_kept(ledger: Path, setting: BackupSetting, tmp_path: Path) -> None:
     made = make_backup(ledger, setting, NOW)
-    with opened_backup(made.path, None, tmp_path) as plain:
-        done = restore_backup(plain, inspect_copy(plain), tmp_path / "new.db", NOW)
-    assert (done.kept, done.receipts_missing, count(tmp_path / "new.db")) == (None, None, 3)
+    done = restored(made.path, tmp_path / "new.db")
+    assert (done.kept, done.replaced, count(tmp_path / "new.db")) == (None, None, 3)

@@ -20,8 +20,13 @@ LAYERS = {
     "__main__": 5,
 }  # fmt: skip
 SAME_ROOM = {
+    "backups_kept": "backups",
+    "backups_opening": "backups",
+    "backups_restore": "backups",
+    "backups_scratch": "backups",
     "config_places": "config",
     "files_folder": "files",
+    "files_lock": "files",
     "files_together": "files",
     "config_secrets": "config",
     "config_values": "config",

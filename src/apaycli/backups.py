@@ -1,7 +1,8 @@
 """Backups of the ledger: made, opened again and checked, compressed, kept for a while.
 
-Knows the names of the files, what is done in which order, and the merchant's own programs (to encrypt, to copy
-elsewhere). Never knows the ledger's tables (`store/backup.py`) or who wants a backup now.
+Knows what is done in which order, and the merchant's own programs (to encrypt, to copy elsewhere). Which backups there
+are is `backups_kept.py`'s, opening one `backups_opening.py`'s. Never knows the ledger's tables (`store/backup.py`) or
+who wants a backup now.
 
 A backup gets its name only when it is complete and was read back. Order: copy, open and count, compress, read the
 compressed file back, encrypt, name it, remove the oldest, tell the `after` program.
@@ -10,23 +11,25 @@ compressed file back, encrypt, name it, remove the oldest, tell the `after` prog
 import gzip
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from apaycli.clock import render_instant
-from apaycli.errors import ApayError, LedgerError
-from apaycli.files import complete_file, free_bytes
-from apaycli.store.backup import Inspection, copy_ledger, inspect_copy, receipts_not_in, settle_log
+from apaycli.backups_kept import kept_backups, mark_of, name_of
+from apaycli.backups_scratch import remove_dead_scratch, scratch_folder
+from apaycli.errors import LedgerError
+from apaycli.files import free_bytes
+from apaycli.files_folder import settle
+from apaycli.store.backup import Inspection, copy_ledger, inspect_copy
 from apaycli.text import redact, show
 
-_NAME = re.compile(r"apay-(\d{8}T\d{6}Z)(?:-\d+)?\.db\.gz(\.enc)?", re.ASCII)
-_CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 _PROGRAM_SECONDS_MAX = 600
 
 
@@ -62,21 +65,33 @@ class Backup:
 def make_backup(ledger: Path, setting: BackupSetting, now: int) -> Backup:
     """Raises BackupError (or LedgerError); what was there before stays."""
     _prepare(ledger, setting.folder)
-    with tempfile.TemporaryDirectory(prefix=".apay-backup-", dir=setting.folder) as scratch:
-        copy, packed = Path(scratch) / "copy.db", Path(scratch) / "copy.db.gz"
+    remove_dead_scratch(ledger.resolve().parent)  # what a restore left that was killed
+    with scratch_folder(setting.folder, "backup") as scratch:
+        copy, packed = scratch / "copy.db", scratch / "copy.db.gz"
         copy_ledger(ledger, copy)
-        inspection = inspect_copy(copy)
-        if inspection.problems:
-            raise BackupError(f"the copy of the ledger is not sound: {inspection.problems[0]}", hint="apay verify")
-        _compress(copy, packed)
+        inspection = _inspected(copy, ledger)
+        _compress(copy, packed, mark_of(inspection.bot_id), now)
         if _digest(_unpacked(packed)) != _digest(_plain(copy)):
             raise BackupError("the compressed backup does not read back as it was written; is the disk sound?")
         kept = packed if setting.encrypt is None else _encrypted(packed, setting)
-        path = _named(setting, now)
-        with complete_file(path) as file, kept.open("rb") as source:
-            shutil.copyfileobj(source, file, _CHUNK_BYTES)
-    removed = _remove_the_oldest(setting)
+        path = name_of(setting.folder, now, encrypted=setting.encrypt is not None)
+        kept.chmod(0o600)
+        with kept.open("rb") as file:
+            os.fsync(file.fileno())
+        kept.rename(path)
+        settle(setting.folder)
+    removed = _remove_the_oldest(setting, path, inspection.bot_id, now)
     return Backup(path, now, inspection, removed, _run_after(setting.after, path, setting.run_in))
+
+
+def _inspected(copy: Path, ledger: Path) -> Inspection:
+    try:
+        inspection = inspect_copy(copy)
+    except LedgerError as error:
+        raise BackupError(error.message.replace(str(copy), str(ledger)), hint=error.hint) from None
+    if inspection.problems:
+        raise BackupError(f"the copy of the ledger is not sound: {inspection.problems[0]}", hint="apay verify")
+    return inspection
 
 
 def _encrypted(packed: Path, setting: BackupSetting) -> Path:
@@ -87,10 +102,9 @@ def _encrypted(packed: Path, setting: BackupSetting) -> Path:
     if not made.stat().st_size:
         raise BackupError("[backup] encrypt wrote nothing")
     if setting.decrypt is not None:
-        opened = packed.with_suffix(".opened")
-        with opened.open("xb") as file:
-            _filter(setting.decrypt, made, file.fileno(), "decrypt", setting.run_in)
-        if _digest(_plain(opened)) != _digest(_plain(packed)):
+        with made.open("rb") as source, decrypted(setting.decrypt, source, setting.run_in) as opened:
+            given_back = _digest(_chunks(opened))
+        if given_back != _digest(_plain(packed)):
             raise BackupError("[backup] decrypt does not give back what encrypt was given")
     return made
 
@@ -107,31 +121,31 @@ def _prepare(ledger: Path, folder: Path) -> None:
         raise BackupError(f"{folder} has {free // 2**20} MiB free, a backup needs about {needed // 2**20 + 1}")
 
 
-def _named(setting: BackupSetting, now: int) -> Path:
-    stamp = render_instant(now).replace("-", "").replace(":", "")
-    ending = ".db.gz" + (".enc" if setting.encrypt else "")
-    path, number = setting.folder / f"apay-{stamp}{ending}", 1
-    while path.exists():
-        number += 1
-        path = setting.folder / f"apay-{stamp}-{number}{ending}"
-    return path
-
-
-def _compress(source: Path, target: Path) -> None:
-    with source.open("rb") as plain, gzip.open(target, "wb", compresslevel=6) as packed:
-        shutil.copyfileobj(plain, packed, _CHUNK_BYTES)
+def _compress(source: Path, target: Path, mark: str, now: int) -> None:
+    """The header of a gzip file has a name and a time: by these the backup says what it is, whatever it is called."""
+    seconds = min(max(now // 1000, 0), 2**32 - 1)
+    with (
+        source.open("rb") as plain,
+        target.open("xb") as file,
+        gzip.GzipFile(mark, "wb", compresslevel=6, fileobj=file, mtime=seconds) as packed,
+    ):
+        shutil.copyfileobj(plain, packed, CHUNK_BYTES)
 
 
 def _plain(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
+        yield from _chunks(file)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path, "rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
+            while chunk := file.read(CHUNK_BYTES):
                 yield chunk
     except (OSError, EOFError) as error:
         raise BackupError(f"{path} cannot be unpacked: {error}") from None
@@ -164,6 +178,43 @@ def _filter(command: Sequence[str], source: Path, target: int, name: str, run_in
         raise BackupError(f"[backup] {name} ended with {done.returncode}: {said}")
 
 
+@contextmanager
+def decrypted(command: Sequence[str], source: BinaryIO, run_in: Path | None = None) -> Iterator[BinaryIO]:
+    """What the program `command` makes of `source`, as it comes. The block may stop reading at any byte: the program
+    ends with it. Raises BackupError where the program failed by itself."""
+    with tempfile.TemporaryFile() as said:
+        try:
+            program = subprocess.Popen(  # noqa: S603 - the merchant's own program, no shell
+                command, stdin=source, stdout=subprocess.PIPE, stderr=said, cwd=run_in
+            )
+        except OSError as error:
+            raise BackupError(f"[backup] decrypt cannot be run: {type(error).__name__}") from None
+        made = cast(BinaryIO, program.stdout)
+        limit = threading.Timer(_PROGRAM_SECONDS_MAX, program.kill)
+        limit.daemon = True
+        limit.start()
+        try:
+            try:
+                yield made
+            except BackupError:
+                if not made.read(1):  # all of it was read, and it was too little: the program says why
+                    _refuse_failure(program.wait(), said)
+                raise
+            _refuse_failure(program.wait(), said)
+        finally:
+            limit.cancel()
+            program.kill()
+            made.close()
+            program.wait()
+
+
+def _refuse_failure(code: int, said: BinaryIO) -> None:
+    if code != 0:
+        said.seek(0)
+        words = show(redact(said.read(10_000).decode("utf-8", "replace").strip()), 200)
+        raise BackupError(f"[backup] decrypt ended with {code}: {words}") from None
+
+
 def _run_after(command: Sequence[str] | None, path: Path, run_in: Path | None) -> str | None:
     """None when it was good; the backup is there in any case."""
     if command is None:
@@ -183,135 +234,12 @@ def _run_after(command: Sequence[str] | None, path: Path, run_in: Path | None) -
     return None if done.returncode == 0 else f"it ended with {done.returncode}: {said}"
 
 
-def kept_backups(folder: Path) -> list[Path]:
-    """The newest first."""
-    try:
-        there = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
-    except OSError:
-        return []
-    return sorted(there, key=lambda path: (made_at(path), path.name), reverse=True)
-
-
-def made_at(path: Path) -> int:
-    """The instant in a backup's name, in milliseconds."""
-    from datetime import UTC, datetime
-
-    match = _NAME.fullmatch(path.name)
-    if match is None:
-        return 0
-    return int(datetime.strptime(match.group(1), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()) * 1000
-
-
-def _remove_the_oldest(setting: BackupSetting) -> tuple[Path, ...]:
-    old = kept_backups(setting.folder)[setting.keep :]
+def _remove_the_oldest(setting: BackupSetting, made: Path, bot_id: int | None, now: int) -> tuple[Path, ...]:
+    """Those that say of themselves that they are the oldest. Never the one that was just made, another bot's, or a file
+    that only bears the name of a backup."""
+    there = [each for each in kept_backups(setting.folder, now, bot_id) if each.path != made]
+    old = [each.path for each in there[setting.keep - 1 :] if each.removable]
     for path in old:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
     return tuple(old)
-
-
-@contextmanager
-def opened_backup(
-    path: Path, decrypt: Sequence[str] | None, scratch_in: Path, run_in: Path | None = None
-) -> Iterator[Path]:
-    """The plain copy inside a backup, in a scratch file beside `scratch_in`. A plain ledger copy is taken, too."""
-    with tempfile.TemporaryDirectory(prefix=".apay-restore-", dir=scratch_in) as scratch:
-        packed, plain = Path(scratch) / "copy.db.gz", Path(scratch) / "copy.db"
-        try:
-            if path.name.endswith(".enc"):
-                if decrypt is None:
-                    raise BackupError(f"{path} is encrypted", hint="[backup] decrypt names the program that opens it")
-                with packed.open("wb") as file:
-                    _filter(decrypt, path, file.fileno(), "decrypt", run_in)
-                path = packed
-            with plain.open("xb") as target:
-                for chunk in _unpacked(path) if _is_gzip(path) else _plain(path):
-                    target.write(chunk)
-        except OSError as error:
-            raise BackupError(f"{path} cannot be read: {error.strerror}") from None
-        plain.chmod(0o600)
-        yield plain
-
-
-def inspected(plain: Path, path: Path) -> Inspection:
-    """The copy from inside `path`, counted. Raises BackupError, which names the file that the merchant knows."""
-    try:
-        return inspect_copy(plain)
-    except LedgerError as error:
-        raise BackupError(
-            f"{path} holds no sound ledger: {error.message.replace(str(plain), 'it')}", hint="apay backup --list"
-        ) from None
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def inspect_backup(path: Path, decrypt: Sequence[str] | None, run_in: Path | None = None) -> Inspection | ApayError:
-    """What the backup holds, or why nobody can know."""
-    try:
-        with opened_backup(path, decrypt, path.parent, run_in) as plain:
-            return inspected(plain, path)
-    except ApayError as error:
-        return error
-    except OSError as error:
-        return BackupError(f"{path} cannot be opened: {error.strerror}")
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """`kept` is where the ledger lies that was replaced, and how many receipts it has that the backup has not; None
-    where there was none, or it cannot be read."""
-
-    inspection: Inspection
-    kept: Path | None
-    receipts_missing: int | None
-
-
-def restore_backup(plain: Path, inspection: Inspection, ledger: Path, now: int) -> Restored:
-    """Put the opened copy `plain` in the ledger's place. Nobody may be using the ledger. Raises BackupError."""
-    missing = receipts_missing(plain, ledger)
-    with complete_file(ledger) as file, plain.open("rb") as source:
-        shutil.copyfileobj(source, file, _CHUNK_BYTES)
-        kept = _set_aside(ledger, now)  # everything that may fail has been done; the new file takes the name next
-    return Restored(inspection, kept, missing)
-
-
-def receipts_missing(plain: Path, ledger: Path) -> int | None:
-    """How many receipts the ledger has that the copy has not; None: there is no ledger, or it cannot be read."""
-    if not ledger.exists():
-        return None
-    try:
-        return receipts_not_in(plain, ledger)
-    except LedgerError:
-        return None  # it cannot be read: that may be why somebody restores
-
-
-def ledgers_set_aside(ledger: Path) -> list[Path]:
-    """Those that a restore has kept beside it, the oldest first."""
-    there = ledger.parent.glob(f"{ledger.name}.before-*")
-    return sorted(path for path in there if not path.name.endswith(("-wal", "-shm")))
-
-
-def _set_aside(ledger: Path, now: int) -> Path | None:
-    """A second name for the ledger: nothing of it is ever thrown away. Its log is worked off first, since a log must
-    never meet another ledger; a ledger that cannot be opened moves away whole."""
-    if not ledger.exists():
-        return None
-    stamp = render_instant(now).replace("-", "").replace(":", "")
-    kept, number = ledger.with_name(f"{ledger.name}.before-{stamp}"), 1
-    while kept.exists():
-        number += 1
-        kept = ledger.with_name(f"{ledger.name}.before-{stamp}-{number}")
-    try:
-        if settle_log(ledger):
-            os.link(ledger, kept)
-            return kept
-        ledger.rename(kept)
-        for suffix in ("-wal", "-shm"):
-            beside = ledger.with_name(ledger.name + suffix)
-            if beside.exists():
-                beside.rename(kept.with_name(kept.name + suffix))
-    except OSError as error:
-        raise BackupError(f"the ledger {ledger} cannot be set aside: {error.strerror}") from None
-    return kept

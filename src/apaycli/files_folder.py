@@ -26,7 +26,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             place.rmdir()  # empty, as we have seen; if that has changed, this fails and nothing is lost
         staging.rename(place)
         staging = None
-        _settle(place.parent)
+        settle(place.parent)
     except OSError as error:
         raise FileProblem(f"{folder} cannot be written: {error.strerror}; no half folder is left") from error
     finally:
@@ -54,7 +54,7 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """The new name itself is on disk, too, where a system lets one say so."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from apaycli.checks.status import ALARMS, DEAF_MILLISECONDS, Status, alarms_of
-from apaycli.store.values import Gap, LedgerCounts, ListenerRun
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun, MissingReceipt, Restore
 
 NOW = 1_767_261_600_000
 HOUR = 3_600_000
 COUNTS = LedgerCounts(9, 1, 1, 1, 2, 0, 0, 0, 1, 1, 3, 40)
 RUN = ListenerRun(4711, "test", NOW - HOUR, NOW - 1_000, NOW - 30_000, None)
+RESTORE = Restore(NOW - HOUR, NOW - 60_000, "apay.db.before-20260101T095900Z", True)
 GOOD = Status(NOW, "test", RUN, COUNTS, (), 10**9, (), 6 * HOUR)
 
 RINGING: list[tuple[str, dict[str, Any], str]] = [
@@ -22,6 +23,22 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("listener", {"run": replace(RUN, started_at=NOW - 7 * HOUR, last_contact_at=None)}, "since 2026-01-01T03:00:00Z"),
     ("listener", {"mode": "live"}, "the listener runs in test mode: who pays a live invoice is declined"),
     ("gap", {"gaps": (Gap(NOW - 30 * HOUR, NOW),)}, "receipts sent before 2025-12-31T10:00:00Z may be gone"),
+    (
+        "restore",
+        {"restores": (RESTORE,)},
+        "that ends at 2026-01-01T09:00:00Z: payments in between may be",
+    ),
+    (
+        "restore",
+        {"restores": (RESTORE,), "missing_receipts": (MissingReceipt(5, "hook"),)},
+        "1 receipt is known only",
+    ),
+    (
+        "restore",
+        {"restores": (replace(RESTORE, replaced_read=False),)},
+        "could not be read whole",
+    ),
+    ("restore", {"restores": (replace(RESTORE, backup_ends_at=0),)}, "from a backup that was empty: payments"),
     ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "mention a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),

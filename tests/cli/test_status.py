@@ -51,7 +51,9 @@ def test_another_ledger_in_its_place_is_an_alarm_until_one_is_restored_on_purpos
     backups = shop.folder / "backups"
     assert shop.run("backup", "--to", str(backups)).code == 0
     assert shop.run("restore", str(next(backups.iterdir())), "--yes").code == 0
-    assert shop.run("status").code == 0
+    done = shop.run("status")
+    assert (done.code, "ALARM\tledger\t" in done.out, "ALARM\trestore\t" in done.out) == (6, False, True)
+    assert shop.run("status", "--acknowledge").code == 0
 
 
 def test_where_there_never_was_a_ledger_status_says_so(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from apaycli.clock import render_instant
 from apaycli.core.model import Mode
 from apaycli.core.notices import gap_sentence
 from apaycli.files import FREE_BYTES_MIN
-from apaycli.store.values import Gap, LedgerCounts, ListenerRun
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun, MissingReceipt, Restore
 
 DEAF_MILLISECONDS = 45_000  # three heartbeats and a slow disk
 SUPPORT_MILLISECONDS = 24 * 3_600_000  # a request that waits longer rings
@@ -33,6 +33,8 @@ class Status:
     backup_made_at: int | None = None
     ledger_doubt: str | None = None  # it is missing, or another one: then the facts above are not the shop's
     ledger_missing: bool = False
+    restores: tuple[Restore, ...] = ()  # that nobody has reviewed
+    missing_receipts: tuple[MissingReceipt, ...] = ()
 
     @property
     def listening(self) -> bool:
@@ -103,6 +105,24 @@ def _gaps(status: Status) -> Alarm | None:
     return Alarm("gap", sentences, "compare, then: apay status --acknowledge")
 
 
+def _restore(status: Status) -> Alarm | None:
+    """Until the owner has compared: the ledger itself cannot know what it lacks."""
+    if not status.restores:
+        return None
+    last = status.restores[-1]
+    since = min(restore.backup_ends_at for restore in status.restores)
+    start = f"that ends at {render_instant(since)}" if since else "that was empty"
+    sentence = f"the ledger was restored at {render_instant(last.restored_at)} from a backup {start}"
+    sentence += ": payments in between may be missing"
+    if status.missing_receipts:
+        count = len(status.missing_receipts)
+        sentence += f"; {count} {'receipt is' if count == 1 else 'receipts are'} known only from the replaced ledger"
+        sentence += f" ({last.kept_as})" if last.kept_as else ""
+    if not all(restore.replaced_read for restore in status.restores):
+        sentence += "; the replaced ledger could not be read whole, so there may be more"
+    return Alarm("restore", sentence, "compare with the A-Pay dashboard, then: apay status --acknowledge")
+
+
 def _dead_letters(status: Status) -> Alarm | None:
     count = status.counts.dead_letters_with_payment
     if not count:
@@ -160,6 +180,7 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _ledger,
     _listener,
     _gaps,
+    _restore,
     _dead_letters,
     _conflicts,
     _hooks,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apaycli.cli.env import Env
+from apaycli.cli.missing_receipts import counted
 from apaycli.cli.options import command
 from apaycli.errors import UsageError
 
@@ -43,7 +44,7 @@ def backup(
     if env.output.as_json:
         env.output.document(_document(made))
     else:
-        env.output.out(f"{made.path}\t{made.inspection.receipts} receipt(s)")
+        env.output.out(f"{made.path}\t{counted(made.inspection.receipts, 'receipt')}")
     for path in made.removed:
         env.output.detail(f"apay: removed {path}")
     if made.after_failure is not None:
@@ -69,10 +70,14 @@ def setting_of(env: Env, to: Path | None = None) -> "BackupSetting":
 
 
 def _list(env: Env, setting: "BackupSetting") -> None:
-    from apaycli.backups import kept_backups, made_at
+    from apaycli.backups_kept import kept_backups, unmarked_files
     from apaycli.clock import render_instant
 
-    rows = [(path, render_instant(made_at(path)), path.stat().st_size) for path in kept_backups(setting.folder)]
+    now = env.clock.now()
+    kept = kept_backups(setting.folder, now)
+    rows = [(each.path, render_instant(each.made_at), each.path.stat().st_size) for each in kept]
+    for path in unmarked_files(setting.folder, now):
+        env.output.warn(f"{path} does not count: it does not say that apay made it, or says that it is from the future")
     if env.output.as_json:
         env.output.document([{"path": str(path), "made_at": at, "size_bytes": size} for path, at, size in rows])
         return

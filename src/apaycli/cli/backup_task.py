@@ -1,7 +1,7 @@
 """Backups by the listener itself: due or not, and made in a thread of their own.
 
-Knows when one is due: from the newest file's name, so that a restart makes none too many. The thread dies with the
-process: a stop does not wait for a backup, and half of one never gets a name.
+Knows when one is due: from what the kept ones say of themselves, so that a restart makes none too many. The thread dies
+with the process: a stop does not wait for a backup, and half of one never gets a name.
 """
 
 import asyncio
@@ -23,17 +23,16 @@ def backup_task(env: Env) -> "Callable[[], Awaitable[BackupNews | None]] | None"
     """What the listener asks each minute; None where no folder is configured."""
     if env.config.values.get("backup.dir") is None:
         return None
-    from apaycli.backups import kept_backups, made_at
+    from apaycli.backups_kept import kept_backups
     from apaycli.cli.backup import setting_of
 
-    setting, every = setting_of(env), env.config.values["backup.every"] * 1000
+    setting, every, bot_id = setting_of(env), env.config.values["backup.every"] * 1000, env.config.bot_id()
     failed_at: int | None = None
 
     async def back_up() -> "BackupNews | None":
         nonlocal failed_at
         now = env.clock.now()
-        newest = next(iter(kept_backups(setting.folder)), None)
-        if newest is not None and 0 <= now - made_at(newest) < every:
+        if any(0 <= now - each.made_at < every for each in kept_backups(setting.folder, now, bot_id)):
             return None
         if failed_at is not None and 0 <= now - failed_at < _AGAIN_MILLISECONDS:
             return None

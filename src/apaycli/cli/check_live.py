@@ -115,7 +115,7 @@ def _attest(names: tuple[str, ...], env: Env) -> None:
 
 
 def _gather(options: Options, env: Env) -> "LiveFacts":
-    from apaycli.backups import kept_backups
+    from apaycli.backups_kept import named_files
     from apaycli.checks.facts import gather_facts
 
     store: Store | ApayError
@@ -131,7 +131,7 @@ def _gather(options: Options, env: Env) -> "LiveFacts":
         backup = _newest_backup(env) if not options.only or "backups" in options.only else None
         disputes = None if isinstance(store, ApayError) else _try_dispute_folder(env, store)
         folder = env.config.values.get("backup.dir")
-        backups = kept_backups(folder) if folder is not None else ()
+        backups = named_files(folder) if folder is not None else []
         return gather_facts(env.config, env.mode, api, store, env.clock, backup, disputes, backups)
     finally:
         if api is not None:
@@ -165,21 +165,22 @@ def _try_dispute_folder(env: Env, store: "Store") -> "DisputeFacts":
 
 def _newest_backup(env: Env) -> "BackupFacts | None":
     """The newest backup, opened and counted: a name in a folder proves nothing."""
-    from apaycli.backups import inspect_backup, kept_backups, made_at
+    from apaycli.backups_kept import newest_backup
+    from apaycli.backups_opening import inspect_backup
     from apaycli.checks.model import BackupFacts
 
     folder = env.config.values.get("backup.dir")
     if folder is None:
         return None
     every = env.config.values["backup.every"] * 1000
-    newest = next(iter(kept_backups(folder)), None)
+    newest = newest_backup(folder, env.clock.now())
     if newest is None:
         return BackupFacts(every)
-    found = inspect_backup(newest, env.config.values.get("backup.decrypt"), env.config.folder)
+    found = inspect_backup(newest.path, env.config.values.get("backup.decrypt"), env.config.folder)
     if isinstance(found, ApayError):
-        return BackupFacts(every, made_at(newest), newest.name, error=found.message, error_cure=found.hint or "")
+        return BackupFacts(every, newest.made_at, newest.path.name, error=found.message, error_cure=found.hint or "")
     problem = found.problems[0] if found.problems else None
-    return BackupFacts(every, made_at(newest), newest.name, found.receipts, found.newest_recorded_at, problem)
+    return BackupFacts(every, newest.made_at, newest.path.name, found.receipts, found.newest_recorded_at, problem)
 
 
 def _render(findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:

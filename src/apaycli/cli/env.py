@@ -106,12 +106,15 @@ class Env:
 
         return LedgerPlace(self.config.store_path, state_folder(self.environ))
 
-    def open_store(self, *, read_only: bool = False, create: bool = False, accept_another: bool = False) -> "Store":
+    def open_store(
+        self, *, read_only: bool = False, create: bool = False, accept_another: bool = False, to_verify: bool = False
+    ) -> "Store":
         """The ledger of the config; for writing, also bound to the config's bot.
 
         `create`: make one where there is none and never was one. Without it a mistyped path makes no empty ledger: what
         is to be changed must be in it already. Raises LedgerLost where the known ledger is missing, or, for writing,
-        another one is in its place, unless the merchant has said that it is right (`accept_another`).
+        another one is in its place, unless the merchant has said that it is right (`accept_another`). `to_verify`: a
+        changed schema is to be told, not refused.
         """
         from apaycli.store.sqlite import open_sqlite
 
@@ -120,7 +123,7 @@ class Env:
             place.refuse_if_lost()
         if not create and not read_only:
             open_sqlite(place.ledger, read_only=True).close()
-        store = open_sqlite(place.ledger, read_only=read_only, spare_folder=place.state)
+        store = open_sqlite(place.ledger, read_only=read_only, spare_folder=place.state, to_verify=to_verify)
         if not read_only:
             try:
                 store.bind_bot(self.config.bot_id())

@@ -96,10 +96,11 @@ def _show(counts: "PurgeCounts", unsettled: int, env: Env) -> None:
 
 def _name_backups(instant: int, env: Env) -> None:
     """Backups are their owner's: they still hold what they held."""
-    from apaycli.backups import kept_backups, ledgers_set_aside
+    from apaycli.backups_kept import named_files
+    from apaycli.backups_restore import ledgers_set_aside
 
     folder = env.config.values.get("backup.dir")
-    if folder is not None and (there := kept_backups(folder)):
+    if folder is not None and (there := named_files(folder)):
         env.output.warn(
             f"{len(there)} backup(s) in {folder} were made before this and still hold it; they are yours to remove"
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apaycli.cli.env import Env
+from apaycli.cli.missing_receipts import missing_document, missing_line
 from apaycli.cli.options import command
 from apaycli.errors import ConfigError, NotGood, UsageError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from apaycli.errors import LedgerLost
     from apaycli.store.protocol import Store
     from apaycli.store.values import LedgerCounts
+
+_MISSING_SHOWN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ def status(
     env: Env,
     max_gap: Annotated[str, typer.Option(metavar="TIME", help="How long nobody may have heard Telegram.")] = "6h",
     acknowledge: Annotated[
-        bool, typer.Option("--acknowledge", help="You have compared: gaps and conflicts up to now are settled.")
+        bool,
+        typer.Option("--acknowledge", help="You have compared: gaps, conflicts and restores up to now are settled."),
     ] = False,
 ) -> None:
     """How the shop stands. Exit code 0 when nothing needs you, 6 otherwise.
@@ -95,7 +99,9 @@ def _gather(options: Options, env: Env) -> "Status":
             gap_milliseconds_max=options.gap_seconds_max * 1000,
             ledger_doubt=lost.message if lost else env.ledger_place.doubt(store.ledger_id()),
             ledger_missing=lost is not None,
-            **_backups(env),
+            restores=tuple(store.restores()),
+            missing_receipts=tuple(store.missing_receipts()),
+            **_backups(env, store.bot_id()),
         )
     finally:
         store.close()
@@ -112,16 +118,16 @@ def _open(env: Env) -> "tuple[Store, LedgerLost | None]":
         return open_in_memory(), lost
 
 
-def _backups(env: Env) -> dict[str, Any]:
-    from apaycli.backups import kept_backups, made_at
+def _backups(env: Env, bot_id: int | None) -> dict[str, Any]:
+    from apaycli.backups_kept import newest_backup
 
     folder = env.config.values.get("backup.dir")
     if folder is None:
         return {}
-    newest = next(iter(kept_backups(folder)), None)
+    newest = newest_backup(folder, env.clock.now(), bot_id)
     return {
         "backup_every": env.config.values["backup.every"] * 1000,
-        "backup_made_at": None if newest is None else made_at(newest),
+        "backup_made_at": None if newest is None else newest.made_at,
     }
 
 
@@ -169,6 +175,10 @@ def _render(found: "Status", alarms: "list[Alarm]", env: Env) -> None:
             env.output.paragraph(f"next: {alarm.next_step}")
         else:
             env.output.out(f"ALARM\t{alarm.name}\t{_shown(alarm.sentence)}\t{alarm.next_step}")
+    for missing in found.missing_receipts[:_MISSING_SHOWN_MAX]:
+        env.output.out(f"MISSING\t{missing_line(missing)}")
+    if len(found.missing_receipts) > _MISSING_SHOWN_MAX:
+        env.output.out(f"and {len(found.missing_receipts) - _MISSING_SHOWN_MAX} more: apay status --json")
 
 
 def _shown(sentence: str) -> str:
@@ -211,6 +221,16 @@ def _document(found: "Status", alarms: "list[Alarm]", env: Env) -> dict[str, Any
         "gap_seconds": None if gap is None else gap // 1000,
         "free_bytes": found.free_bytes,
         "counts": None if found.ledger_missing else _counts(found.counts),
+        "restores": [
+            {
+                "backup_ends_at": render_instant(each.backup_ends_at) if each.backup_ends_at else None,
+                "restored_at": render_instant(each.restored_at),
+                "kept_as": each.kept_as,
+                "replaced_read": each.replaced_read,
+            }
+            for each in found.restores
+        ],
+        "missing_receipts": [missing_document(each) for each in found.missing_receipts],
         "secrets": [
             {"secret": each.secret.name, "place": each.found.place if each.found else None, "problem": each.problem}
             | {"origin": each.origin if each.found else None, "last_four": each.found.last_four if each.found else None}

@@ -33,7 +33,7 @@ def verify(env: Env) -> None:
 def run(env: Env) -> None:
     from apaycli.checks.verify import verify as verify_ledger
 
-    store = env.open_store(read_only=True)
+    store = env.open_store(read_only=True, to_verify=True)
     try:
         verdict = verify_ledger(store)
     finally:

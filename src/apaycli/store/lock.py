@@ -19,6 +19,7 @@ from typing import Any
 
 from apaycli.clock import render_instant
 from apaycli.errors import AnotherListener, LedgerError
+from apaycli.files_lock import lock
 from apaycli.text import show
 
 _CONTENT_BYTES_MAX = 4096
@@ -117,7 +118,7 @@ def _locked(path: Path, of_what: str, ledger: Path, command: str) -> int:
         except OSError as error:
             raise _unusable(path, error) from error
         try:
-            if not _lock(descriptor):
+            if not lock(descriptor):
                 raise _in_use(_read(descriptor), of_what, ledger, command)
             if _is_named(descriptor, path):
                 return descriptor
@@ -154,23 +155,6 @@ def _give_to_the_owner(descriptor: int, path: Path, ledger: Path) -> None:
         except OSError:
             owner = path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
-def _lock(descriptor: int) -> bool:
-    """Whether the lock is ours now."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 2**30, os.SEEK_SET)  # far behind the content, which others may then still read
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def _is_named(descriptor: int, path: Path) -> bool:

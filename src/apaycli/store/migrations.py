@@ -14,13 +14,17 @@ def schema() -> str:
     return Path(__file__).with_name("schema.sql").read_text("utf-8")
 
 
+def schema_statements() -> list[str]:
+    return _statements(schema())
+
+
 def migrate(db: sqlite3.Connection) -> None:
     """Bring `db` to SCHEMA_VERSION. Two processes may try at once: the second finds it done."""
     db.execute("BEGIN IMMEDIATE")
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            for statement in _statements(schema()):
+            for statement in schema_statements():
                 db.execute(statement)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")

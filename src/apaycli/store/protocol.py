@@ -39,10 +39,12 @@ from apaycli.store.values import (
     KeptBytes,
     LedgerCounts,
     ListenerRun,
+    MissingReceipt,
     Notice,
     OpenAnswer,
     Problem,
     Repeat,
+    Restore,
 )
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ class Transaction(TalkVerbs, CaseKeeping, Reconciling, Protocol):
     def record_gap(self, gap: Gap) -> None: ...
 
     def acknowledge(self, now: int) -> None:
-        """The owner has seen every gap and every conflict up to now."""
+        """The owner has seen every gap, every conflict and every restore up to now."""
         ...
 
     def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None: ...
@@ -235,6 +237,14 @@ class Store(LookingUp, BookKeeping, CaseLookup, Counting, Protocol):
 
     def gaps(self) -> list[Gap]:
         """Those that the owner has not acknowledged, the oldest first."""
+        ...
+
+    def restores(self) -> list[Restore]:
+        """Those that the owner has not reviewed, the oldest first."""
+        ...
+
+    def missing_receipts(self, limit: int = -1) -> list[MissingReceipt]:
+        """What is known of receipts that no backup had and that have not come again, by number."""
         ...
 
     def notices(self, limit: int, but: Collection[str] = ()) -> list[Notice]:

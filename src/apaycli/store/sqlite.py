@@ -21,6 +21,7 @@ from apaycli.store.migrations import SCHEMA_VERSION, migrate
 from apaycli.store.sqlite_errors import translated
 from apaycli.store.sqlite_files import OpenFiles
 from apaycli.store.sqlite_reading import ReadingVerbs
+from apaycli.store.sqlite_schema import refuse_foreign_schema
 
 if TYPE_CHECKING:
     from apaycli.store.sqlite_transaction import SqliteTransaction
@@ -101,10 +102,13 @@ class SqliteStore(ReadingVerbs):
             self.db.close()
 
 
-def open_sqlite(path: Path, *, read_only: bool = False, spare_folder: Path | None = None) -> SqliteStore:
+def open_sqlite(
+    path: Path, *, read_only: bool = False, spare_folder: Path | None = None, to_verify: bool = False
+) -> SqliteStore:
     """Open or create the ledger. Raises LedgerError with what stands in the way.
 
     `spare_folder`: where a ledger is saved that was deleted while it was open, should its own folder be gone.
+    `to_verify`: a schema that is not ours is no obstacle to reading it, since that is what shall be told.
     """
     _refuse_unusable_path(path, read_only)
     with translated(str(path)):
@@ -119,6 +123,8 @@ def open_sqlite(path: Path, *, read_only: bool = False, spare_folder: Path | Non
         )
         try:
             _configure(db, path, read_only)
+            if not (read_only and to_verify):
+                refuse_foreign_schema(db, str(path))
             db.execute("PRAGMA user_version").fetchone()  # opens the log: SQLite does not before it is read
             files = OpenFiles(path, writes=not read_only, spare_folder=spare_folder)
         except BaseException:

@@ -13,9 +13,9 @@ from operator import itemgetter
 
 from apaycli.core.model import ReceiptRow
 from apaycli.store.digests import DIGESTED_COLUMNS, row_digest
-from apaycli.store.migrations import migrate
 from apaycli.store.sqlite_errors import translated
 from apaycli.store.sqlite_rows import RECEIPT_COLUMNS
+from apaycli.store.sqlite_schema import schema_problems, wanted_objects
 from apaycli.store.sqlite_sums import FURTHER_SUMS, SUMS
 from apaycli.store.values import EvidencedReceipt, KeptBytes, Problem
 
@@ -52,18 +52,11 @@ class AuditVerbs:
             for (text,) in self.db.execute(f"PRAGMA integrity_check({_FILE_PROBLEMS_MAX})"):
                 if text != "ok":
                     yield Problem("file", text)
-            wanted = _wanted_objects()
-            yield from self._schema_problems(wanted)
+            yield from (Problem("schema", what) for what in schema_problems(self.db))
             for table, row_id, parent, _ in self.db.execute("PRAGMA foreign_key_check"):
                 yield Problem("references", f"row {row_id} of {table} refers to a row of {parent} that is missing")
-            for table, sql in wanted.items():
+            for table, sql in wanted_objects().items():
                 yield from self._constraint_problems(table, _constraints(sql))
-
-    def _schema_problems(self, wanted: dict[str, str]) -> Iterator[Problem]:
-        found = _objects(self.db)
-        for name, sql in wanted.items():
-            if found.get(name) != sql:
-                yield Problem("schema", f"{name} is not as apay made it" if name in found else f"{name} is missing")
 
     def _constraint_problems(self, table: str, constraints: list[str]) -> Iterator[Problem]:
         """The table's CHECKs, in one pass.
@@ -115,21 +108,6 @@ class AuditVerbs:
 
 def _tolerant(text: bytes) -> str:
     return text.decode("utf-8", "replace")
-
-
-def _wanted_objects() -> dict[str, str]:
-    """What a fresh ledger consists of."""
-    fresh = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(fresh)
-    objects = _objects(fresh)
-    fresh.close()
-    return objects
-
-
-def _objects(db: sqlite3.Connection) -> dict[str, str]:
-    """Every table and index by name, its words in one line and without comments."""
-    rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {name: " ".join(re.sub(r"--[^\n]*", "", sql).split()) for name, sql in rows}
 
 
 def _constraints(sql: str) -> list[str]:

@@ -21,6 +21,7 @@ from apaycli.store.sqlite_letters import LetterReading
 from apaycli.store.sqlite_people import PeopleReading
 from apaycli.store.sqlite_purge import PurgeReading
 from apaycli.store.sqlite_reconcile import ReconcileReading
+from apaycli.store.sqlite_restores import RestoreReading
 from apaycli.store.sqlite_rows import decision_of, one_row
 from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.sqlite_stats import StatsReading
@@ -41,6 +42,7 @@ class ReadingVerbs(
     PeopleReading,
     PurgeReading,
     ReconcileReading,
+    RestoreReading,
     SendingReading,
     StatsReading,
 ):

@@ -14,6 +14,16 @@ from apaycli.store.sqlite_letters import LetterVerbs
 from apaycli.store.sqlite_rows import invoice_of, one_row
 from apaycli.store.values import Repeat
 
+# The number that a replaced ledger gave this payment, so that its buyer may go on quoting it; else one above every
+# number that is known, here or from before a restore. SQLite's own choice would give numbers out again after a restore.
+_NUMBER = (
+    "coalesce((SELECT receipt_id FROM missing_receipts AS missing"
+    " WHERE telegram_payment_charge_id = :telegram_payment_charge_id"
+    " AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.receipt_id = missing.receipt_id)),"
+    " 1 + max(coalesce((SELECT max(receipt_id) FROM receipts), 0),"
+    " coalesce((SELECT max(receipt_id_floor) FROM restores), 0)))"
+)
+
 
 class ReceiptVerbs(CheckoutVerbs, LetterVerbs):
     """Part of `SqliteTransaction`."""
@@ -56,7 +66,7 @@ class ReceiptVerbs(CheckoutVerbs, LetterVerbs):
         booked = self._book(receipt, now)
         row = _row_of(receipt, booked, update_id, digest_of(raw), now)
         columns, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
-        sql = f"INSERT INTO receipts ({columns}) VALUES ({marks}) RETURNING receipt_id"  # noqa: S608
+        sql = f"INSERT INTO receipts (receipt_id, {columns}) VALUES ({_NUMBER}, {marks}) RETURNING receipt_id"  # noqa: S608
         (receipt_id,) = self.db.execute(sql, row).fetchone()
         self._record_order_info(receipt_id, receipt)
         self._record_evidence("receipt", receipt.telegram_payment_charge_id, update_id, raw, now)

@@ -1,6 +1,6 @@
 """Verbs for the listener's own life, and for what its owner is told and has said.
 
-Knows the tables listener_runs, gaps, notices, attestations, and `acknowledged_at` of meta.
+Knows the tables listener_runs, gaps, notices, attestations, restores, and `acknowledged_at` of meta.
 """
 
 import json
@@ -36,6 +36,7 @@ class RunningVerbs:
 
     def acknowledge(self, now: int) -> None:
         self.remember("acknowledged_at", str(now))
+        self.db.execute("UPDATE restores SET reviewed_at = ? WHERE reviewed_at IS NULL", (now,))
 
     def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None:
         self.db.execute(

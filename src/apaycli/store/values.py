@@ -130,6 +130,31 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """A ledger that was put back from a backup: what happened between the two instants may be missing in it."""
+
+    backup_ends_at: int  # 0: nothing was in it
+    restored_at: int
+    kept_as: str | None  # the replaced ledger
+    replaced_read: bool  # False: it may have known of more receipts than are listed
+
+
+@dataclass(frozen=True, slots=True)
+class MissingReceipt:
+    """What a replaced ledger knew of a receipt that the ledger of today does not have. Known from a hook: its number
+    alone."""
+
+    receipt_id: int
+    known_from: Literal["receipt", "hook"]
+    telegram_payment_charge_id: str | None = None
+    mode: str | None = None
+    currency: str | None = None
+    total_amount: int | None = None
+    buyer_id: int | None = None
+    paid_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence that waits to be told."""
 

@@ -6,12 +6,14 @@
 -- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
--- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts;
--- apay_methods, what A-Pay last told of its payment methods; apay_deposit_key, which of our ids led to its deposits.
+-- Facts about the ledger itself: ledger_id, which a copy shares and no other ledger has; bot_id; acknowledged_at, up to
+-- when the owner has seen gaps and conflicts; apay_methods, what A-Pay last told of its payment methods; apay_deposit_key,
+-- which of our ids led to its deposits.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('ledger_id', lower(hex(randomblob(16))));
 
 -- Every invoice that was, or was about to be, sent: written before the request leaves.
 CREATE TABLE invoices (
@@ -113,7 +115,7 @@ CREATE INDEX decisions_open ON decisions (decided_at) WHERE answer_outcome IS NU
 
 -- Money that arrived, one row per charge. Never changed afterwards, save for the *_state columns.
 CREATE TABLE receipts (
-    receipt_id INTEGER PRIMARY KEY,
+    receipt_id INTEGER PRIMARY KEY CHECK (receipt_id BETWEEN 1 AND 999999999999),   -- above every number in `restores`
     telegram_payment_charge_id TEXT NOT NULL UNIQUE,
     provider_payment_charge_id TEXT NOT NULL,
     mode TEXT NOT NULL CHECK (mode IN ('test', 'live')),
@@ -303,6 +305,31 @@ CREATE TABLE gaps (
     gap_id INTEGER PRIMARY KEY,
     from_at INTEGER NOT NULL,
     until_at INTEGER NOT NULL CHECK (until_at > from_at)
+) STRICT;
+
+-- The ledger was put back from a backup. Payments between the two instants may be missing until the owner has compared.
+CREATE TABLE restores (
+    restore_id INTEGER PRIMARY KEY,
+    backup_ends_at INTEGER NOT NULL,            -- the newest instant in the backup; 0: there was none in it
+    restored_at INTEGER NOT NULL,
+    kept_as TEXT,                               -- where the replaced ledger is kept; NULL: there was none
+    replaced_read INTEGER NOT NULL CHECK (replaced_read IN (0, 1)),     -- 0: not whole, or it did not go on from the backup
+    receipt_id_floor INTEGER NOT NULL CHECK (receipt_id_floor BETWEEN 0 AND 999999999999),  -- new receipts stay above it
+    reviewed_at INTEGER
+) STRICT;
+
+-- What a replaced ledger knew of receipts that the backup does not have. One whose payment comes again keeps its number.
+CREATE TABLE missing_receipts (
+    missing_id INTEGER PRIMARY KEY,
+    restore_id INTEGER NOT NULL REFERENCES restores,
+    receipt_id INTEGER NOT NULL CHECK (receipt_id BETWEEN 1 AND 999999999999),
+    known_from TEXT NOT NULL CHECK (known_from IN ('receipt', 'hook')),  -- hook: its hook's row alone
+    telegram_payment_charge_id TEXT UNIQUE,
+    mode TEXT,
+    currency TEXT,
+    total_amount INTEGER,
+    buyer_id INTEGER,
+    paid_at INTEGER
 ) STRICT;
 
 -- Sentences for the merchant's own chats and for buyers, written with what they tell of; a row goes when it is

@@ -15,17 +15,20 @@ LAYERS = {
     "errors": 0, "money": 0, "clock": 0, "text": 0, "files": 0, "crashpoints": 0, "pace": 0, "__init__": 0,
     "core": 1, "pastes": 1, "explanations": 1,
     "config": 2, "stockfile": 2, "messagefile": 2, "botapi": 2, "apayapi": 2, "hookpost": 2, "store": 2, "sandbox": 2,
+    "programs": 2,
     "merchant": 3, "backups": 3, "sending": 3, "reconciling": 3, "campaign": 3, "listen": 3, "checks": 3, "books": 3,
     "cli": 4,
     "__main__": 5,
 }  # fmt: skip
 SAME_ROOM = {
     "config_places": "config",
+    "config_environ": "config",
     "files_folder": "files",
     "files_together": "files",
     "config_secrets": "config",
     "config_values": "config",
     "stockedit": "stockfile",
+    "programs_supervisor": "programs",
     "stock_values": "stockfile",
 }
 MAY_IMPORT_SANDBOX = {"cli/sandbox.py", "cli/demo.py", "cli/rehearse.py"}

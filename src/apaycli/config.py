@@ -110,6 +110,12 @@ class Config:
         return Path(self.values["store.url"])
 
     @property
+    def hooks_mark(self) -> Path:
+        """Locked while a hook's program runs (`programs.py`); beside the ledger, which a link may only lead to."""
+        ledger = self.store_path.resolve()
+        return ledger.with_name(f"{ledger.name}.hooks")
+
+    @property
     def stock_file(self) -> Path:
         return Path(self.values["stock.file"])
 
@@ -156,6 +162,12 @@ class Config:
     def secret_whereabouts(self) -> tuple[Whereabouts, ...]:
         """Each secret's place, for its owner's eyes."""
         return tuple(whereabouts(secret, self.values, self.origins) for secret in SECRETS)
+
+    def secret_variables(self, environ: Mapping[str, str]) -> list[str]:
+        """The variables that hold a secret: ours, and those that the config takes one from with `${NAME}`."""
+        ours = {secret.variable for secret in SECRETS}
+        known = [text for secret in SECRETS if (text := self.values.get(secret.key))]
+        return [name for name, value in environ.items() if name in ours or (value and value in known)]
 
     def _secret(self, key: str) -> str:
         return self.found_secret(key).text

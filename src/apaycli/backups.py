@@ -22,6 +22,7 @@ from pathlib import Path
 from apaycli.clock import render_instant
 from apaycli.errors import ApayError, LedgerError
 from apaycli.files import complete_file, free_bytes
+from apaycli.programs import child_environ
 from apaycli.store.backup import Inspection, copy_ledger, inspect_copy, receipts_not_in, settle_log
 from apaycli.text import redact, show
 
@@ -155,6 +156,7 @@ def _filter(command: Sequence[str], source: Path, target: int, name: str, run_in
                 stderr=subprocess.PIPE,
                 timeout=_PROGRAM_SECONDS_MAX,
                 cwd=run_in,
+                env=child_environ(os.environ),
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -172,6 +174,7 @@ def _run_after(command: Sequence[str] | None, path: Path, run_in: Path | None) -
         done = subprocess.run(  # noqa: S603 - the merchant's own program, no shell
             [*command, str(path.absolute())],
             cwd=run_in,
+            env=child_environ(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROGRAM_SECONDS_MAX,

@@ -25,6 +25,7 @@ SAME_ROOM = {
     "config_environ": "config",
     "files_folder": "files",
     "files_together": "files",
+    "files_trust": "files",
     "config_secrets": "config",
     "config_values": "config",
     "stockedit": "stockfile",

@@ -69,7 +69,7 @@ def _start(command: list[str]) -> int:
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGALRM, *_POLITE):
                 signal.signal(number, signal.SIG_DFL)
             if os.getppid() == us:  # else we were killed before the kernel was asked to tell
-                os.execve(command[0], command, _environ())
+                os.execve(command[0], command, _environ())  # noqa: S606 - no shell is meant
         except OSError as error:
             os.write(writing, str(error.errno).encode())
         finally:

@@ -23,6 +23,7 @@ LAYERS = {
 SAME_ROOM = {
     "config_places": "config",
     "config_environ": "config",
+    "config_files": "config",
     "files_folder": "files",
     "files_together": "files",
     "files_trust": "files",

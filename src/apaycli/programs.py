@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from apaycli.errors import LedgerError
+
 SUPERVISED = os.name == "posix"
 _SUPERVISOR = Path(__file__).with_name("programs_supervisor.py")
 # Where programs and their settings are found, how to speak to the user, the agents of gpg and ssh: never a token.
@@ -47,7 +49,8 @@ def running_mark(file: Path) -> Iterator[int]:
 
 
 def none_is_running(file: Path) -> bool:
-    """Whether no program is left that was started with this mark. To be asked before the first one of our own."""
+    """Whether no program is left that was started with this mark. To be asked before the first one of our own. Raises
+    LedgerError where nothing can be known: what lies beside the ledger belongs to the ledger's owner."""
     if not SUPERVISED:
         return True
     import fcntl
@@ -56,6 +59,10 @@ def none_is_running(file: Path) -> bool:
         descriptor = os.open(file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
         return True
+    except OSError as error:
+        raise LedgerError(
+            f"{file} cannot be opened: {error.strerror}", hint="it must belong to the user who listens, as the ledger does"
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -14,6 +14,7 @@ from apaycli.clock import ManualClock
 from apaycli.core.hooks import HookKind, HookState
 from apaycli.core.incoming import SuccessfulPayment
 from apaycli.core.model import Booking, Flag, Receipt, User
+from apaycli.errors import LedgerError
 from apaycli.listen import events, hooks
 from apaycli.listen.hooks import Outbox, Run, program_run
 from apaycli.programs import none_is_running, running_mark
@@ -325,6 +326,14 @@ def test_the_mark_says_whether_a_program_is_left(tmp_path: Path) -> None:
         assert not none_is_running(mark)
     assert none_is_running(mark)
     assert mark.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_mark_that_leads_elsewhere_is_an_error_of_the_ledger(tmp_path: Path) -> None:
+    mark = tmp_path / "apay.db.hooks"
+    mark.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        none_is_running(mark)
+    assert run_once((sys.executable, "-c", ""), tmp_path) == "cannot be started: Too many levels of symbolic links"
 
 
 def eventually_gone(pid: int) -> None:

@@ -61,7 +61,7 @@ def none_is_running(file: Path) -> bool:
         return True
     except OSError as error:
         raise LedgerError(
-            f"{file} cannot be opened: {error.strerror}", hint="it must belong to the user who listens, as the ledger does"
+            f"{file} cannot be opened: {error.strerror}", hint="give it to the user who listens, like the ledger"
         ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

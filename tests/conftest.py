@@ -1,5 +1,6 @@
 """Fixtures for the command line: a shop in a folder of its own, and signal handlers as they were."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,9 @@ def restored_signals() -> Iterator[None]:
 
 
 def pytest_configure() -> None:
-    """A shell's background job ignores these, and so would every process that a test starts."""
+    """A shell's background job ignores these signals, and so would every process that a test starts. A umask of 002
+    makes files that apay refuses, as it must."""
+    os.umask(0o022)
     for name, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(name) is signal.SIG_IGN:
             signal.signal(name, usual)

@@ -180,6 +180,26 @@ def test_a_program_that_fails_leaves_no_backup(
     assert list((tmp_path / "b").iterdir()) == []
 
 
+def test_the_programs_of_a_backup_see_no_token(ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("APAY_BOT_TOKEN", "APAY_LIVE_PROVIDER_TOKEN", "SOME_SECRET"):
+        monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("GNUPGHOME", "/keys")
+    see = "env > {}; cat"
+    setting = BackupSetting(
+        tmp_path / "b",
+        keep=3,
+        encrypt=("sh", "-c", see.format("encrypt")),
+        decrypt=("sh", "-c", see.format("decrypt")),
+        after=("sh", "-c", "env > after"),
+        run_in=tmp_path,
+    )
+    assert make_backup(ledger, setting, NOW).after_failure is None
+    for name in ("encrypt", "decrypt", "after"):
+        seen = (tmp_path / name).read_text()
+        assert "canary" not in seen
+        assert "GNUPGHOME=/keys" in seen
+
+
 def test_the_after_program_gets_the_path_and_its_failure_is_told(ledger: Path, tmp_path: Path) -> None:
     note = tmp_path / "note"
     good = (sys.executable, "-c", f"import sys; open({str(note)!r}, 'w').write(sys.argv[-1])")

@@ -197,6 +197,7 @@ def test_a_config_with_a_token_must_be_private(tmp_path: Path, mode: int) -> Non
     with pytest.raises(ConfigError):  # others read it, whichever token is in force
         load_config(path, {"APAY_BOT_TOKEN": "123456789:" + "x" * 35})
     path.write_text('[store]\nurl = "sqlite:a.db"')  # no secret: no matter who reads it
+    path.chmod(mode & ~0o022)  # who writes it does matter: test_files_trust.py
     assert load_config(path, {}).path == path
 
 

@@ -210,7 +210,7 @@ def test_another_command_is_refused(tmp_path: Path, value: object, said: str) ->
         parse_command(value, tmp_path)
 
 
-@pytest.mark.parametrize(("mode", "said"), [(0o644, "chmod \\+x"), (0o757, "chmod o-w")])
+@pytest.mark.parametrize(("mode", "said"), [(0o644, "chmod \\+x"), (0o757, "chmod go-w"), (0o775, "chmod go-w")])
 def test_a_program_that_cannot_run_or_anybody_can_change_is_refused(tmp_path: Path, mode: int, said: str) -> None:
     runnable(tmp_path, mode)
     with pytest.raises(BadValue, match=said):

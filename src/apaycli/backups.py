@@ -26,6 +26,7 @@ from apaycli.backups_scratch import remove_dead_scratch, scratch_folder
 from apaycli.errors import LedgerError
 from apaycli.files import free_bytes
 from apaycli.files_folder import settle
+from apaycli.programs import child_environ
 from apaycli.store.backup import Inspection, copy_ledger, inspect_copy
 from apaycli.text import redact, show
 
@@ -169,6 +170,7 @@ def _filter(command: Sequence[str], source: Path, target: int, name: str, run_in
                 stderr=subprocess.PIPE,
                 timeout=_PROGRAM_SECONDS_MAX,
                 cwd=run_in,
+                env=child_environ(os.environ),
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -185,7 +187,12 @@ def decrypted(command: Sequence[str], source: BinaryIO, run_in: Path | None = No
     with tempfile.TemporaryFile() as said:
         try:
             program = subprocess.Popen(  # noqa: S603 - the merchant's own program, no shell
-                command, stdin=source, stdout=subprocess.PIPE, stderr=said, cwd=run_in
+                command,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                cwd=run_in,
+                env=child_environ(os.environ),
             )
         except OSError as error:
             raise BackupError(f"[backup] decrypt cannot be run: {type(error).__name__}") from None
@@ -223,6 +230,7 @@ def _run_after(command: Sequence[str] | None, path: Path, run_in: Path | None) -
         done = subprocess.run(  # noqa: S603 - the merchant's own program, no shell
             [*command, str(path.absolute())],
             cwd=run_in,
+            env=child_environ(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROGRAM_SECONDS_MAX,

@@ -32,6 +32,7 @@ from apaycli.config_values import (
 from apaycli.core.model import DeclineReason, Mode
 from apaycli.errors import ConfigError
 from apaycli.files import FileProblem, Real, parse_toml, read_text, refuse_readable_by_others
+from apaycli.files_trust import refuse_changeable_by_others
 from apaycli.pastes import bot_id_of, checked_bot_token, checked_hook_secrets, checked_provider_token
 from apaycli.text import hide, last_four, nearest
 
@@ -110,6 +111,12 @@ class Config:
         return Path(self.values["store.url"])
 
     @property
+    def hooks_mark(self) -> Path:
+        """Locked while a hook's program runs (`programs.py`); beside the ledger, which a link may only lead to."""
+        ledger = self.store_path.resolve()
+        return ledger.with_name(f"{ledger.name}.hooks")
+
+    @property
     def stock_file(self) -> Path:
         return Path(self.values["stock.file"])
 
@@ -157,6 +164,12 @@ class Config:
         """Each secret's place, for its owner's eyes."""
         return tuple(whereabouts(secret, self.values, self.origins) for secret in SECRETS)
 
+    def secret_variables(self, environ: Mapping[str, str]) -> list[str]:
+        """The variables that hold a secret: ours, and those that the config takes one from with `${NAME}`."""
+        ours = {secret.variable for secret in SECRETS}
+        known = [text for secret in SECRETS if (text := self.values.get(secret.key))]
+        return [name for name, value in environ.items() if name in ours or (value and value in known)]
+
     def _secret(self, key: str) -> str:
         return self.found_secret(key).text
 
@@ -182,12 +195,12 @@ def load_config(explicit: Path | None, environ: Mapping[str, str]) -> Config:
             raise ConfigError("the config cannot be read", problems=(str(problem),)) from None
     folder = path.absolute().parent
     written, wordings, warnings = _flatten(table, path, problems)
+    if found:
+        _refuse_open_config(path, secret=any(key.secret and key.name in written for key in KEYS))
     values, origins = _values(written, folder, environ, path, problems)
     problems += _contradictions(values, origins, path)
     if problems:
         raise ConfigError("the config has mistakes", problems=(*problems, *warnings))
-    if any(key.secret and key.name in written for key in KEYS):
-        _refuse_open_config(path)
     return Config(path if found else None, folder, values, origins, wordings, tuple(warnings))
 
 
@@ -202,12 +215,17 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _refuse_open_config(path: Path) -> None:
+def _refuse_open_config(path: Path, *, secret: bool) -> None:
+    """Before any of its values is used: who can change the config can have a program run as its owner."""
     try:
-        if os.name == "posix":
+        if secret and os.name == "posix":
             refuse_readable_by_others(path, path.stat())
     except FileProblem as problem:
         raise ConfigError("the config is not private", problems=(str(problem),)) from None
+    try:
+        refuse_changeable_by_others(path)
+    except FileProblem as problem:
+        raise ConfigError("the config is not safe from other users", problems=(str(problem),)) from None
 
 
 def _flatten(

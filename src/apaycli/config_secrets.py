@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from apaycli.errors import ConfigError, TokenError
-from apaycli.files import FileProblem, read_text
+from apaycli.files import FileProblem
+from apaycli.files_trust import read_own_text
 from apaycli.pastes import SECRET_BYTES_MAX, unwrapped
 from apaycli.text import hide, last_four
 
@@ -116,7 +117,7 @@ def _in_places(secret: Secret, values: Mapping[str, Any], origins: Mapping[str, 
         return Found(value, "environment" if origin == secret.variable else "config", origin)
     if file is not None:
         try:
-            return Found(read_text(file, private=True, bytes_max=SECRET_BYTES_MAX), "file", str(file))
+            return Found(read_own_text(file, private=True, bytes_max=SECRET_BYTES_MAX), "file", str(file))
         except FileProblem as problem:
             raise TokenError(f"the {secret.label} cannot be read: {problem}") from None
     if service is not None:

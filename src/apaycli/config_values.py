@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
-from apaycli.files import Real
+from apaycli.files import FileProblem, Real
+from apaycli.files_trust import refuse_changeable_by_others
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
 _CHAT = re.compile(r"-?[1-9][0-9]{0,14}|@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
@@ -120,10 +121,13 @@ def parse_command(value: Any, folder: Path) -> tuple[str, ...]:
     program = _absolute(value[0], folder)
     if not _is_file(program):
         raise BadValue(f"names {program}, which is no file")
-    if os.name == "posix" and program.stat().st_mode & 0o002:
-        raise BadValue(f"names {program}, which everybody can change; run: chmod o-w '{program}'")
     if not os.access(program, os.X_OK):
         raise BadValue(f"names {program}, which cannot be run; run: chmod +x '{program}'")
+    try:  # an argument that is a file may be a script, or say what may be read: both are the owner's alone to write
+        for file in (program, *(folder / word for word in value[1:] if _is_file(folder / word))):
+            refuse_changeable_by_others(file)
+    except FileProblem as problem:
+        raise BadValue(f"names {problem}") from None
     return (str(program), *value[1:])
 
 

@@ -5,6 +5,7 @@ a secret that others can read, and how to write a file that appears only when it
 what the files mean. Errors are `FileProblem`: one sentence with the cure.
 """
 
+import errno
 import os
 import stat
 import tomllib
@@ -91,18 +92,39 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def complete_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, mode 0600, that gets its name only when the block ends well; else nothing is left."""
+def complete_file(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
+    """A file to write, mode 0600, that gets its name only when the block ends well; else nothing is left.
+
+    What had the name is replaced, never written to: a link, hard or symbolic, leaves what it leads to alone. Without
+    `replace` FileExistsError is raised where something has the name by then.
+    """
     import tempfile  # only where something is written
 
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:30]}.", suffix=".part", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        if replace:
+            Path(name).replace(path)
+        else:
+            _name(Path(name), path)
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _name(file: Path, path: Path) -> None:
+    """`path` for the complete `file`, unless something has that name. Raises FileExistsError then."""
+    try:
+        os.link(file, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links, such as a stick: a look has to do
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        file.replace(path)
+    else:
+        file.unlink()

@@ -19,7 +19,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     _refuse_taken(folder, place)
     staging: Path | None = None
     try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))  # 0700
+        staging = Path(tempfile.mkdtemp(prefix=f".{place.name[:30]}.", suffix=".part", dir=place.parent))  # 0700
         for name, content in files.items():
             _write(staging / name, content)
         if place.is_dir():

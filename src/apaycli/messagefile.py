@@ -13,7 +13,8 @@ from pathlib import Path
 
 from apaycli.core.messages import EVERY_LANGUAGE, Messages, Sentences, check_sentence
 from apaycli.errors import ConfigError
-from apaycli.files import FileProblem, Real, parse_toml, read_text
+from apaycli.files import FileProblem, Real, parse_toml
+from apaycli.files_trust import read_own_text
 from apaycli.text import show
 
 LANGUAGES = ("bn", "hi", "ur", "ne", "sw", "pt", "es", "uz")
@@ -57,7 +58,7 @@ def _translated() -> Sentences:
 def read_own_file(path: Path) -> dict[str, dict[str, str]]:
     """The merchant's file: a table for each language, a line for each sentence. Raises ConfigError."""
     try:
-        table = parse_toml(read_text(path), path)
+        table = parse_toml(read_own_text(path), path)
     except FileProblem as problem:
         raise ConfigError("the messages file cannot be read", problems=(str(problem),)) from None
     problems = [f"{path}: {problem}" for problem in _problems(table)]
@@ -73,7 +74,7 @@ def read_terms(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
-        text = read_text(file).strip()
+        text = read_own_text(file).strip()
     except FileProblem as problem:
         raise ConfigError("the terms cannot be read", problems=(str(problem),)) from None
     if not text:

@@ -22,7 +22,8 @@ from apaycli.core.invoice import (
 )
 from apaycli.core.model import Product
 from apaycli.errors import ConfigError
-from apaycli.files import FileProblem, parse_toml, read_text
+from apaycli.files import FileProblem, parse_toml
+from apaycli.files_trust import read_own_text
 from apaycli.money import currencies
 from apaycli.stock_values import (
     Bad,
@@ -58,7 +59,7 @@ class StockFile:
 def read_stock_file(path: Path) -> StockFile:
     """Raises ConfigError with every problem found."""
     try:
-        table = parse_toml(read_text(path), path)
+        table = parse_toml(read_own_text(path), path)
     except FileProblem as problem:
         hint = "apay init writes a first one; docs/stock-file.md shows how" if not path.exists() else None
         raise ConfigError("the stock file cannot be read", problems=(str(problem),), hint=hint) from None

@@ -96,7 +96,7 @@ def test_the_very_bytes_go_into_a_private_file_and_over_nothing(kept: Shop) -> N
     assert target.stat().st_mode & 0o777 == 0o600
     again = kept.run("deadletters", "show", "2", "--raw", str(target))
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert target.read_bytes() == HOSTILE
     assert kept.run("deadletters", "show", "2", "--raw", str(kept.folder / "no" / "folder")).code == 2
 

@@ -481,7 +481,7 @@ def test_a_file_that_is_there_is_replaced_by_force_alone(sold: Shop) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--force",)])
-@pytest.mark.parametrize(("make", "said"), [(os.mkdir, "is a folder"), (os.mkfifo, "is no regular file")])
+@pytest.mark.parametrize(("make", "said"), [(os.mkdir, "is a folder"), (os.mkfifo, "is not a regular file")])
 def test_what_is_no_file_is_never_replaced_by_one(
     sold: Shop, options: tuple[str, ...], make: Callable[[Path], None], said: str
 ) -> None:

@@ -119,6 +119,10 @@ TALK: list[tuple[events.Event, str]] = [
     (events.ClockJumped(AT, 90), "apay: warning: the clock was set 90 s forward\n"),
     (events.ClockJumped(AT, -90), "apay: warning: the clock was set 90 s back\n"),
     (events.DiskLow(AT, 99 * 2**20), "apay: warning: 99 MiB are free where the ledger lies; make room\n"),
+    (
+        events.HooksWait(AT),
+        "apay: warning: a hook of an earlier apay listen still runs; hooks wait until it has ended\n",
+    ),
     (events.NoticesRefused(AT, 2, "blocked"), "apay: warning: 2 message(s) to you wait: blocked\n"),
     (
         events.LedgerStopped(AT, "the disk is full"),

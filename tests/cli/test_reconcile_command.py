@@ -169,7 +169,7 @@ def test_at_most_one_question_a_second_or_as_said(
     books.sell(3)
     books.run("reconcile", *options)
     assert len(slept) == 2
-    assert pause - 0.5 < slept[0] <= pause
+    assert 0 < slept[0] <= pause  # what is left of it: a busy machine has spent some
 
 
 def test_the_methods_are_asked_for_at_most_every_five_minutes(books: Books) -> None:

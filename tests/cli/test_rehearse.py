@@ -133,7 +133,7 @@ def test_a_file_that_is_there_is_only_replaced_with_force(shop: Shop) -> None:
     target.write_text("mine")
     done = shop.run("check-live", "--offline", "--report", str(target))
     assert (done.code, done.out, target.read_text()) == (2, "", "mine")
-    assert f"--report {target} is there already" in done.err
+    assert f"--report {target} already exists" in done.err
     assert "--force replaces it" in done.err
     assert shop.run("check-live", "--offline", "--report", str(target), "--force").code == 6
     assert target.read_text().startswith("<!doctype html>")

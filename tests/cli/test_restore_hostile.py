@@ -4,6 +4,7 @@ import gzip
 import os
 import sqlite3
 import struct
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,8 @@ def test_a_backup_with_another_schema_is_refused(sold: Shop, script: str, said: 
 
 @pytest.mark.parametrize(("script", "said"), CHANGES, ids=[script[:60] for script, _ in CHANGES])
 def test_a_ledger_with_another_schema_is_not_opened_and_verify_says_why(sold: Shop, script: str, said: str) -> None:
-    with sold.store() as store:
-        store.db.execute("PRAGMA journal_mode = DELETE")
+    with closing(sqlite3.connect(sold.ledger)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
     changed(sold.ledger, script)
     for command in (("receipts", "list"), ("status",), ("stock", "--json"), ("send-invoice", "bear", "--to", "1001")):
         done = sold.run(*command)

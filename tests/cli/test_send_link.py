@@ -166,7 +166,7 @@ def test_a_picture_can_be_drawn_beside_the_result(shop: Shop) -> None:
     [
         ("duck.exe", "--qr takes - for the terminal, or a file that ends in"),
         ("", "--qr takes - for the terminal, or a file that ends in"),
-        ("no/folder/duck.png", "the folder is not there"),
+        ("no/folder/duck.png", "does not exist"),
         ("folder.png", "folder.png"),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_picture_that_fails_at_the_end_does_not_hide_the_link(shop: Shop) -> N
     done = shop.run(*LINK, "--qr", str(target))
     (row,) = shop.invoices()
     assert done.code == 2
-    assert f"--qr {target}: Is a directory" in done.err
+    assert f"{target} is a folder" in done.err
     assert row["link"] in done.out
 
 

@@ -1,15 +1,17 @@
 """The examples of examples/ as a merchant would use them: the account is credited, once, whatever is killed."""
 
+import fcntl
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from merchant import Merchant, eventually
+from merchant import CANARIES, Merchant, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -117,3 +119,94 @@ def _status(url: str, body: bytes, signature: str) -> int:
     except HTTPError as error:
         error.close()
         return error.code
+
+
+# -- a hook and the end of the listener -------------------------------------------------------------------------------
+
+# Runs alone, or says that it does not: the lock is its own, and what it starts holds it as well.
+_ALONE = """#!{python}
+import fcntl, os, sys, time
+sys.stdin.read()
+alone = open("alone", "a")
+try:
+    fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    os.write(os.open("marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND), b"beside another\\n")
+    sys.exit(0)
+{before}
+os.write(os.open("marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND), b"started\\n")
+while not os.path.exists("enough"):
+    time.sleep(0.005)
+os.write(os.open("marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND), b"ended\\n")
+"""
+_LINGERING = {
+    "a program": "",
+    "a child in its group": "if os.fork():\n    os.wait()\n    sys.exit(0)",
+    "a child in a session of its own": "if os.fork() == 0:\n    os.setsid()\nelse:\n    os.wait()\n    sys.exit(0)",
+    "one that ignores signals": "import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]",
+}
+
+
+def marks(merchant: Merchant) -> list[str]:
+    path = merchant.folder / "marks"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def alone(merchant: Merchant, request: pytest.FixtureRequest) -> Iterator[Merchant]:
+    """A shop whose hook lasts until the file `enough` is there."""
+    script = merchant.folder / "alone.py"
+    script.write_text(_ALONE.format(python=sys.executable, before=request.param))
+    script.chmod(0o755)
+    config = merchant.folder / "hooked.toml"
+    config.write_text('[hooks]\non_paid = ["./alone.py"]\n')
+    merchant.environ["APAY_CONFIG"] = str(config)
+    yield merchant
+    (merchant.folder / "enough").touch()
+
+
+@pytest.mark.parametrize("alone", _LINGERING.values(), ids=_LINGERING, indirect=True)
+def test_a_hook_ends_with_a_killed_listener_and_never_runs_beside_its_repetition(alone: Merchant) -> None:
+    payload = alone.sell()
+    with alone.listening() as listener:
+        alone.pay(alone.press(payload))
+        eventually(lambda: marks(alone) == ["started"])
+        listener.kill()
+    for count in (2, 3):
+        with alone.listening() as listener:
+            eventually(lambda count=count: len(marks(alone)) == count)
+            listener.kill()
+    (alone.folder / "enough").touch()
+    with alone.listening() as listener:
+        eventually(lambda: [r.hook_state for r in alone.receipts()] == ["done"])
+        assert listener.end() == 0
+    assert marks(alone) == ["started"] * 4 + ["ended"]
+
+
+@pytest.mark.parametrize("alone", [""], ids=["a program"], indirect=True)
+def test_a_polite_stop_ends_the_hook_too(alone: Merchant) -> None:
+    payload = alone.sell()
+    with alone.listening() as listener:
+        alone.pay(alone.press(payload))
+        eventually(lambda: marks(alone) == ["started"])
+        assert listener.end() == 0
+    with (alone.folder / "alone").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("alone", [""], ids=["a program"], indirect=True)
+def test_tokens_have_left_the_environment_of_the_listener_before_a_hook_can_look(alone: Merchant) -> None:
+    alone.environ |= {"MINE": "a-token-of-a-name-of-my-own:canary", "HARMLESS": "stays"}
+    config = alone.folder / "hooked.toml"
+    config.write_text('[hooks]\non_paid = ["./alone.py"]\n[apay]\napi_key = "${MINE}"\n')
+    config.chmod(0o600)
+    payload = alone.sell()
+    with alone.listening() as listener:
+        alone.pay(alone.press(payload))
+        eventually(lambda: marks(alone) == ["started"])
+        environment = Path(f"/proc/{listener.pid}/environ").read_bytes()
+        assert b"HARMLESS=stays" in environment
+        assert b"APAY_STORE" in environment
+        assert not [word for word in (*CANARIES, "canary") if word.encode() in environment]
+        assert listener.end() == 0

@@ -127,3 +127,26 @@ def test_the_ledger_and_the_lock_are_private(merchant: Merchant) -> None:
         merchant.press(payload)
         for path in [*merchant.folder.glob("apay.db*"), *merchant.folder.glob("state/apay/*.lock")]:
             assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_no_output_destroys_the_ledger_of_a_running_listener(merchant: Merchant) -> None:
+    payload = merchant.sell()
+    (merchant.folder / "soft.png").symlink_to(merchant.ledger)
+    os.link(merchant.ledger, merchant.folder / "hard.png")
+    with merchant.listening() as listener:
+        merchant.pay(merchant.press(payload))
+        listener.wait_for("PAID", "out")
+        for target in ("apay.db", "apay.db-wal", "apay.db-shm", "stock.toml", "hard.png", "soft.png", "./apay.db"):
+            merchant.apay("export", "--csv", target, "--force", code=2)
+            merchant.apay("stats", "--html", target, "--force", code=2)
+        for picture in ("hard.png", "soft.png"):
+            merchant.apay("send-invoice", "rubber-duck", "--link", "--qr", picture, "--force", code=2)
+        merchant.apay("export", "--csv", "x" * 300, code=2)
+        merchant.apay("export", "--csv", "\x1b[2J.csv")
+        merchant.apay("export", "--csv", "\x1b[2J.csv", code=2)
+        merchant.pay(merchant.press(payload, ASHA))
+        listener.wait_for("PAID", "out", 2)
+        assert listener.end() == 0
+    merchant.check_books()
+    assert len(merchant.receipts()) == 2
+    assert (merchant.folder / "\x1b[2J.csv").stat().st_mode & 0o777 == 0o600

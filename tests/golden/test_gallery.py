@@ -147,6 +147,8 @@ ERRORS = (
     Case("config-mistakes-json", ("stock", "--json"), config(MISTAKES)),
     Case("config-no-toml", ("stock",), config('[bot]\napi_url = "a"\napi_url = "b"\n')),
     Case("config-not-private", ("stock",), config('[bot]\ntoken = "x"\n', 0o644)),
+    Case("config-others-can-change", ("status",), config('[hooks]\non_paid = ["/bin/sh", "-c", "id"]\n', 0o666)),
+    Case("stock-others-can-change", ("stock",), lambda shop: shop.stock_file.chmod(0o664)),
     Case("stock-mistakes", ("stock", "check"), lambda shop: shop.write_stock(BAD_STOCK)),
     Case("stock-missing", ("stock",), lambda shop: shop.stock_file.unlink()),
     Case("stock-unlimited", ("stock", "add", "bear", "5")),

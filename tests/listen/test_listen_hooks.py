@@ -5,17 +5,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from apaycli.clock import ManualClock
-from apaycli.core.hooks import HookState
+from apaycli.core.hooks import HookKind, HookState
 from apaycli.core.incoming import SuccessfulPayment
 from apaycli.core.model import Booking, Flag, Receipt, User
+from apaycli.errors import LedgerError
 from apaycli.listen import events, hooks
 from apaycli.listen.hooks import Outbox, Run, program_run
+from apaycli.programs import none_is_running, running_mark
 from apaycli.store.sqlite import SqliteStore, open_in_memory
 
 BOT_TOKEN = "123456789:" + "A" * 35
@@ -35,7 +37,13 @@ def store() -> Iterator[SqliteStore]:
     store.close()
 
 
-def record_paid(store: SqliteStore, charge_id: str, state: HookState = "pending", flag: Flag | None = None) -> int:
+def record_paid(
+    store: SqliteStore,
+    charge_id: str,
+    state: HookState = "pending",
+    flag: Flag | None = None,
+    kind: HookKind = "program",
+) -> int:
     payment = SuccessfulPayment(1, 1000, User(1001, "Asha"), "INR", 49900, "payload", charge_id, "provider")
     receipt = Receipt(
         charge_id, "provider", "test", flag or Flag.UNMATCHED, Booking.NONE, None, None, "payload", None, None, 1,
@@ -43,18 +51,33 @@ def record_paid(store: SqliteStore, charge_id: str, state: HookState = "pending"
     )  # fmt: skip
     with store.transaction() as tx:
         receipt_id = tx.record_receipt(receipt, 1, b"{}", 1000)
-        tx.queue_hooks(receipt_id, {"program": state}, 1000)
+        tx.queue_hooks(receipt_id, {kind: state}, 1000)
     return receipt_id
 
 
-def work(store: SqliteStore, clock: ManualClock, run: Run, rounds: int = 1) -> list[events.Event]:
+def work(
+    store: SqliteStore,
+    clock: ManualClock,
+    run: Run,
+    rounds: int = 1,
+    *,
+    kind: HookKind = "program",
+    none_is_left: Callable[[], bool] = lambda: True,
+) -> list[events.Event]:
     """Some rounds of the outbox, each until its runs are over."""
     seen: list[events.Event] = []
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
             outbox = Outbox(
-                store, InlineWriter(), clock, seen.append, {"program": run}, tasks.create_task, notify_chat="77"
+                store,
+                InlineWriter(),
+                clock,
+                seen.append,
+                {kind: run},
+                tasks.create_task,
+                notify_chat="77",
+                none_is_left=none_is_left,
             )
             for _ in range(rounds):
                 await outbox.start_due()
@@ -120,16 +143,79 @@ def test_what_waits_runs_only_when_it_is_released(store: SqliteStore) -> None:
     assert states(store) == [("done", 1)]
 
 
-def test_a_claimed_hook_is_nobody_elses_until_a_start_frees_it(store: SqliteStore) -> None:
+def claim(store: SqliteStore, clock: ManualClock, kind: HookKind = "program") -> int:
+    with store.transaction() as tx:
+        return len(tx.claim_hooks(clock.now(), clock.now() + 180_000, (kind,), 4))
+
+
+def test_a_claimed_hook_is_not_claimed_again_until_a_start_frees_it(store: SqliteStore) -> None:
     clock = ManualClock()
     record_paid(store, "c1")
-    with store.transaction() as tx:
-        assert len(tx.claim_hooks(clock.now(), clock.now() + 180_000, ("program",), 4)) == 1
-        assert tx.claim_hooks(clock.now(), clock.now() + 180_000, ("program",), 4) == []
-    with store.transaction() as tx:
-        tx.free_claims()
+    assert claim(store, clock) == 1
+    assert claim(store, clock) == 0
     work(store, clock, succeed)
     assert states(store) == [("done", 2)]
+
+
+def test_no_program_starts_while_one_of_an_earlier_run_is_left(store: SqliteStore) -> None:
+    """However long it takes, and also for other receipts: nobody can say which one it belongs to."""
+    clock = ManualClock()
+    record_paid(store, "c1")
+    assert claim(store, clock) == 1
+    record_paid(store, "c2")
+
+    def not_yet() -> bool:
+        clock.advance(100)
+        return False
+
+    seen = work(store, clock, succeed, rounds=4, none_is_left=not_yet)
+    assert states(store) == [("pending", 0), ("pending", 1)]
+    assert [type(event) for event in seen] == [events.HooksWait]
+    work(store, clock, succeed, rounds=2)
+    assert states(store) == [("done", 1), ("done", 2)]
+
+
+def test_a_post_does_not_wait_for_programs(store: SqliteStore) -> None:
+    """It is gone with the process that sent it."""
+    clock = ManualClock()
+    record_paid(store, "c1", kind="url")
+    assert claim(store, clock, "url") == 1
+    work(store, clock, succeed, kind="url", none_is_left=lambda: False)
+    assert states(store) == [("done", 2)]
+
+
+@pytest.mark.parametrize("disturbance", ["the clock jumps", "retried by hand"])
+def test_what_runs_here_is_not_started_beside_itself(store: SqliteStore, disturbance: str) -> None:
+    clock = ManualClock()
+    receipt_id = record_paid(store, "c1")
+    running: list[int] = []
+
+    async def main() -> None:
+        enough = asyncio.Event()
+
+        async def last(_document: bytes) -> str | None:
+            running.append(len(running))
+            await enough.wait()
+            return None
+
+        async with asyncio.TaskGroup() as tasks:
+            outbox = Outbox(
+                store, InlineWriter(), clock, lambda event: None, {"program": last}, tasks.create_task, notify_chat=None
+            )
+            await outbox.start_due()
+            await asyncio.sleep(0)
+            if disturbance == "the clock jumps":
+                clock.advance(3_600)
+            else:
+                with store.transaction() as tx:
+                    tx.rerun_hooks(receipt_id, ("pending",), clock.now())
+            await outbox.start_due()
+            await asyncio.sleep(0)
+            enough.set()
+
+    asyncio.run(main())
+    assert running == [0]
+    assert states(store)[0][0] == "done"
 
 
 def test_at_most_four_run_at_once_and_none_is_forgotten(store: SqliteStore) -> None:
@@ -163,7 +249,8 @@ def program(tmp_path: Path, source: str) -> tuple[str, ...]:
 def run_once(
     command: tuple[str, ...], folder: Path, environ: dict[str, str] | None = None, document: bytes = b"{}"
 ) -> str | None:
-    return asyncio.run(program_run(command, folder, environ or dict(os.environ))(document))
+    run = program_run(command, folder, environ or dict(os.environ), folder / "apay.db.hooks")
+    return asyncio.run(run(document))
 
 
 def test_exit_0_is_success_and_the_document_is_on_stdin(tmp_path: Path) -> None:
@@ -194,14 +281,65 @@ def test_a_program_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes")
-def test_what_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("child", ["", "os.setsid()", "os.fork() and os._exit(0); os.setsid()"], ids=str)
+@pytest.mark.parametrize("parent", ["time.sleep(60)", "sys.exit(0)"], ids=str)
+def test_what_takes_too_long_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: str, parent: str
+) -> None:
+    """Also what has put itself into a session of its own. Its output is open, so the run is not over before."""
     monkeypatch.setattr(hooks, "HOOK_SECONDS_MAX", 0.5)
-    source = "import os, time\nif os.fork() == 0:\n    open('child', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    source = (
+        "import os, sys, time\n"
+        f"if os.fork() == 0:\n    {child or 'pass'}\n    open('child', 'w').write(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
+        f"{parent}\n"
+    )
     assert run_once(program(tmp_path, source), tmp_path) == "did not end within 0.5 s"
-    child = int((tmp_path / "child").read_text())
+    assert not is_alive(int((tmp_path / "child").read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes")
+def test_what_a_good_program_leaves_running_without_its_output_ends_with_it(tmp_path: Path) -> None:
+    source = (
+        "import os, time\n"
+        "there, here = os.pipe()\n"
+        "if os.fork() == 0:\n    os.setsid(); os.close(1); os.close(2)\n"
+        "    open('child', 'w').write(str(os.getpid())); os.write(here, b'x')\n    time.sleep(60)\n"
+        "os.read(there, 1)\n"
+    )
+    assert run_once(program(tmp_path, source), tmp_path) is None
+    assert not is_alive(int((tmp_path / "child").read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word")
+def test_a_program_ends_with_the_process_that_watches_it(tmp_path: Path) -> None:
+    source = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\nos.kill(os.getppid(), 9)\ntime.sleep(60)\n"
+    failure = run_once(program(tmp_path, source), tmp_path)
+    assert (failure or "").startswith("was ended from outside")
+    eventually_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_the_mark_says_whether_a_program_is_left(tmp_path: Path) -> None:
+    mark = tmp_path / "apay.db.hooks"
+    assert none_is_running(mark)
+    with running_mark(mark), running_mark(mark):
+        assert not none_is_running(mark)
+    assert none_is_running(mark)
+    assert mark.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_mark_that_leads_elsewhere_is_an_error_of_the_ledger(tmp_path: Path) -> None:
+    mark = tmp_path / "apay.db.hooks"
+    mark.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        none_is_running(mark)
+    assert run_once((sys.executable, "-c", ""), tmp_path) == "cannot be started: Too many levels of symbolic links"
+
+
+def eventually_gone(pid: int) -> None:
     deadline = time.monotonic() + 5
-    while is_alive(child):
-        assert time.monotonic() < deadline, "what the hook left behind still runs"
+    while is_alive(pid):
+        assert time.monotonic() < deadline, "it still runs"
 
 
 def is_alive(pid: int) -> bool:

@@ -10,6 +10,7 @@ SIMULATION = ("tests/simulation", "--seeds", "150")
 CORE = ("tests/core",)
 STORE = ("tests/store",)
 LISTEN = ("tests/listen",)
+HOOKS = ("tests/listen/test_listen_hooks.py",)
 
 
 @dataclass(frozen=True)
@@ -259,5 +260,40 @@ MUTANTS = (
         "            self._replies.add(effect)\n",
         "            self._start(self._perform(effect))\n",
         LISTEN,
+    ),
+    Mutant(
+        "start hooks beside those of a killed listener",
+        "listen/hooks.py",
+        '(kind != "program" or self._no_program())',
+        '(kind != "program" or self._no_program() or True)',
+        HOOKS,
+    ),
+    Mutant(
+        "let the clock free what still runs",
+        "listen/hooks.py",
+        "kinds, room, self._running_ids)",
+        "kinds, room)",
+        HOOKS,
+    ),
+    Mutant(
+        "leave what a hook has started",
+        "programs_supervisor.py",
+        "        for child in _children():\n",
+        "        for child in ():\n",
+        HOOKS,
+    ),
+    Mutant(
+        "let an output replace the ledger",
+        "cli/target.py",
+        "    refuse_shop_file(file, env, shown)\n",
+        "",
+        ("tests/cli/test_target.py",),
+    ),
+    Mutant(
+        "trust a config that others can write",
+        "config.py",
+        "        refuse_changeable_by_others(path)\n    except",
+        "        pass\n    except",
+        ("tests/golden",),
     ),
 )

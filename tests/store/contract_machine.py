@@ -282,7 +282,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """The process is another one; what was claimed is due again."""
         self.store = type(self).reopen(self.store)
         with self.store.transaction() as tx:
-            tx.free_claims()
+            tx.free_claims(KINDS)
         for hook in self.hooks:
             hook.lease_until = None
 

@@ -39,14 +39,15 @@ def backup(
         _list(env, setting)
         return
     from apaycli.backups import make_backup
+    from apaycli.text import show
 
     made = make_backup(env.config.store_path, setting, env.clock.now())
     if env.output.as_json:
         env.output.document(_document(made))
     else:
-        env.output.out(f"{made.path}\t{counted(made.inspection.receipts, 'receipt')}")
+        env.output.out(f"{show(str(made.path), 300)}\t{counted(made.inspection.receipts, 'receipt')}")
     for path in made.removed:
-        env.output.detail(f"apay: removed {path}")
+        env.output.detail(f"apay: removed {show(str(path), 300)}")
     if made.after_failure is not None:
         env.output.warn(f"the backup is made, but [backup] after failed: {made.after_failure}")
 

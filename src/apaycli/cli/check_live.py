@@ -12,7 +12,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
-from apaycli.cli.target import refuse_target, written
+from apaycli.cli.target import refuse_target, shown_path, written
 from apaycli.errors import ApayError, LedgerError, NotGood, TokenError, UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def run(options: Options, env: Env) -> None:
                 near = nearest(name, allowed) or f"; it takes {', '.join(allowed)}"
                 raise UsageError(f"{option} {show(name, 40)!r} is not known{near}")
     if options.report is not None:
-        refuse_target(options.report, force=options.force, name="--report")
+        refuse_target(options.report, env, force=options.force, name="--report")
     elif options.force:
         raise UsageError("--force replaces a page: it needs --report FILE")
     if options.rehearse:
@@ -87,21 +87,20 @@ def run(options: Options, env: Env) -> None:
     found = [(name, check(facts)) for name, check in CHECKS if not options.only or name in options.only]
     findings = [(name, replace(finding, next_step=env.here(finding.next_step))) for name, finding in found]
     if options.report is not None:
-        _write_report(options.report, findings, facts, env, partial=bool(options.only))
+        _write_report(options, findings, facts, env)
     _render(findings, facts, env)
     if any(finding.outcome in {"fail", "manual"} for _, finding in findings):
         raise typer.Exit(NotGood.exit_code)
 
 
-def _write_report(
-    path: Path, findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env, *, partial: bool
-) -> None:
+def _write_report(options: Options, findings: "list[tuple[str, Finding]]", facts: "LiveFacts", env: Env) -> None:
     from apaycli.cli.live_report import render_report
 
+    path, partial = options.report or Path(), bool(options.only)
     bot = "@" + facts.telegram.bot_username if facts.telegram and facts.telegram.bot_username else "the bot"
-    with written(path) as file:
+    with written(path, env, force=options.force) as file:
         file.write(render_report(findings, bot, facts.mode, facts.now, partial=partial).encode())
-    env.output.say(f"apay: the page is {path}")
+    env.output.say(f"apay: the page is {shown_path(path)}")
 
 
 def _attest(names: tuple[str, ...], env: Env) -> None:

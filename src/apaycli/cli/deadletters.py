@@ -130,9 +130,7 @@ def _render(env: Env, letter: "DeadLetter", raw: bytes) -> None:
 
 
 def _write_raw(env: Env, target: Path, raw: bytes) -> None:
-    import os
-
-    from apaycli.cli.target import written
+    from apaycli.cli.target import refuse_target, shown_path, written
 
     stdout = env.output.stdout
     if str(target) == "-":
@@ -141,11 +139,10 @@ def _write_raw(env: Env, target: Path, raw: bytes) -> None:
         stdout.flush()
         stdout.buffer.write(raw)
         return
-    if os.path.lexists(target):
-        raise UsageError(f"{target} is there already")
-    with written(target) as file:
+    refuse_target(target, env, force=False, name="--raw", stream_hint="--raw - writes to stdout")
+    with written(target, env, force=False) as file:
         file.write(raw)
-    env.output.say(f"apay: {len(raw)} bytes written to {target}")
+    env.output.say(f"apay: {len(raw)} bytes written to {shown_path(target)}")
 
 
 @app.command("replay")

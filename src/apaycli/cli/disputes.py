@@ -191,9 +191,11 @@ def folder(
       apay disputes folder 3 dispute-3
     """
     from apaycli.books.dispute_folder import render_folder
+    from apaycli.cli.target import refuse_shop_file, shown_path
     from apaycli.files import FileProblem
     from apaycli.files_folder import write_folder
 
+    refuse_shop_file(directory, env, shown_path(directory))
     store = env.open_store(read_only=True)
     try:
         found = _find(store, dispute)
@@ -218,6 +220,7 @@ def terms_in_force(env: Env) -> "Terms":
 
 
 def _show_folder(env: Env, dispute: int, directory: Path, files: "Files") -> None:
+    from apaycli.cli.target import shown_path
     from apaycli.store.digests import digest_of
 
     if env.output.as_json:
@@ -227,7 +230,7 @@ def _show_folder(env: Env, dispute: int, directory: Path, files: "Files") -> Non
         env.output.document({"dispute_id": str(dispute), "folder": str(directory), "files": rows})
         return
     for name in sorted(files):
-        env.output.out(str(directory / name))
+        env.output.out(shown_path(directory / name))
     env.output.say("apay: README.txt says what is in it and what is missing; summary.html is the page to read")
 
 

@@ -4,6 +4,7 @@ Knows how to open the config, the ledger, the stock file and the Bot API; each i
 asked for, so that a command that needs none of them starts fast. Tests hand in their own.
 """
 
+import os
 import re
 import shlex
 import sys
@@ -72,6 +73,10 @@ class Env:
             raise ConfigError("the config has unknown keys", problems=config.warnings)
         for warning in config.warnings:
             self.output.warn(warning)
+        if self.environ is os.environ:
+            from apaycli.config_environ import forget_variables
+
+            forget_variables(config.secret_variables(self.environ))
         return config
 
     @cached_property

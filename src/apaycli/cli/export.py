@@ -6,14 +6,14 @@ Knows the options and where the result goes. Columns and formats are `books/`'s,
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Generic, Literal, TypeVar
 
 import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.receipt_filter import Choice, parse_choice
-from apaycli.cli.target import refuse_target, written
+from apaycli.cli.target import refuse_target, shown_path, written
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,14 +92,14 @@ def run(options: Options, env: Env) -> None:
         raise UsageError("test receipts are no income: a preset takes --mode live or --mode test")
     file = None if options.file is None or str(options.file) == "-" else options.file
     if file is not None:
-        refuse_target(file, force=options.force)
+        refuse_target(file, env, force=options.force, stream_hint="- writes to stdout, as does leaving FILE out")
     store = env.open_store(read_only=True)
     try:
         if form == "preset":
             which = _one_book(str(options.preset), which, store, env)
         rows, back = Counted(store.receipts(which)), Counted(store.returned(which))
         if form == "xlsx" and file is not None:
-            _write_workbook(file, rows, columns)
+            _write_workbook(file, rows, columns, env, force=options.force)
         else:
             raw = options.raw and (file is not None or not env.output.is_terminal(env.output.stdout))
             pieces = (
@@ -108,14 +108,17 @@ def run(options: Options, env: Env) -> None:
                 else _pieces(form, columns, rows, raw=raw)
             )
             if file is not None:
-                _write_file(file, pieces, excel=options.excel)
+                with written(file, env, force=options.force) as target:
+                    _write_pieces(target, pieces, excel=options.excel)
             else:
                 _write_stdout(env, pieces, excel=options.excel)
     finally:
         store.close()
     if file is not None:
         returned = f" and {back.count} refund(s)" if back.count else ""
-        env.output.say(f"apay: {rows.count} receipt(s){returned}, {which.mode or 'all modes'}, written to {file}")
+        env.output.say(
+            f"apay: {rows.count} receipt(s){returned}, {which.mode or 'all modes'}, written to {shown_path(file)}"
+        )
     elif not rows.count + back.count:
         env.output.say("apay: no receipt fits")
     if form == "preset":
@@ -233,23 +236,22 @@ def _preset_pieces(
     return render_statement(preset, entries, day_of)
 
 
-def _write_workbook(file: Path, rows: "Counted[ReceiptRow]", columns: list[str]) -> None:
+def _write_workbook(file: Path, rows: "Counted[ReceiptRow]", columns: list[str], env: Env, *, force: bool) -> None:
     import tempfile
 
     from apaycli.books.workbook import write_workbook
 
     with (
-        written(file) as target,
-        tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.absolute().parent) as folder,
+        written(file, env, force=force) as target,
+        tempfile.TemporaryDirectory(prefix=".apay-export-", dir=file.absolute().parent) as folder,
     ):
         write_workbook(target, rows, columns, Path(folder))
 
 
-def _write_file(file: Path, pieces: "Iterator[str]", *, excel: bool) -> None:
-    with written(file) as target:
-        target.write(_BYTE_ORDER_MARK.encode() if excel else b"")
-        for piece in pieces:
-            target.write(piece.encode("utf-8", "replace"))
+def _write_pieces(target: BinaryIO, pieces: "Iterator[str]", *, excel: bool) -> None:
+    target.write(_BYTE_ORDER_MARK.encode() if excel else b"")
+    for piece in pieces:
+        target.write(piece.encode("utf-8", "replace"))
 
 
 def _write_stdout(env: Env, pieces: "Iterator[str]", *, excel: bool) -> None:

@@ -28,6 +28,7 @@ class Options:
     to_file: str | None = None
     link: bool = False
     qr: str | None = None
+    force: bool = False
     campaign: str | None = None
     retry_unknown: bool = False
     title: str | None = None

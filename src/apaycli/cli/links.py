@@ -18,6 +18,7 @@ def links(
     env: Env,
     sku: Annotated[str | None, typer.Argument(help="Only this product.", show_default=False)] = None,
     qr: Annotated[str | None, typer.Option(help="A folder for the QR pictures, or - to draw them here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing pictures.")] = False,
 ) -> None:
     """Each product's deep link: it opens the bot's chat and brings the invoice.
 
@@ -39,14 +40,15 @@ def links(
     folder = None if qr in (None, TERMINAL) else Path(qr or "")
     if folder is not None and (not qr or not folder.is_dir()):
         raise UsageError(f"--qr {folder}: is no folder; make it first")
-    if qr is not None:
-        check_qr_target(TERMINAL)
+    wanted = [name for name in products if sku in (None, name)]
+    for target in [str(folder / f"{name}.png") for name in wanted] if folder is not None else [qr]:
+        check_qr_target(target, env, force=force)
     api = env.open_api()
     try:
         username = str(api.read("getMe").get("username", ""))
     finally:
         api.close()
-    rows = [(name, product_link(username, name)) for name in products if sku in (None, name)]
+    rows = [(name, product_link(username, name)) for name in wanted]
     if env.output.as_json:
         env.output.document([{"sku": name, "link": link} for name, link in rows])
     else:
@@ -54,6 +56,6 @@ def links(
     for name, link in rows:
         if qr == TERMINAL:
             env.output.say(name)
-            draw_qr(link, TERMINAL, env.output.stderr)
+            draw_qr(link, TERMINAL, env)
         elif folder is not None:
-            draw_qr(link, str(folder / f"{name}.png"), env.output.stderr)
+            draw_qr(link, str(folder / f"{name}.png"), env, force=force)

@@ -127,7 +127,7 @@ def _hook_runs(env: Env) -> "dict[HookKind, Run]":
     command, url = env.config.values.get("hooks.on_paid"), env.config.values.get("hooks.on_paid_url")
     runs: dict[HookKind, Run] = {}
     if command:
-        runs["program"] = program_run(command, env.config.folder, env.environ)
+        runs["program"] = program_run(command, env.config.folder, env.environ, env.config.hooks_mark)
     if url:
         runs["url"] = url_run(url, env.config.hook_secrets(), env.clock)
     return runs
@@ -144,6 +144,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.listen.listener import Listener
     from apaycli.listen.setting import Setting
     from apaycli.listen.writer import ThreadWriter
+    from apaycli.programs import none_is_running
 
     config = env.config
     api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token()))
@@ -158,6 +159,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         read_stock=_stock_reader(env),
         fresh_token=_token_reader(env),
         runs=_hook_runs(env),
+        none_is_left=lambda: none_is_running(config.hooks_mark),
         back_up=backup_task(env),
         free_bytes=lambda: free_bytes(config.store_path.parent),
         midnight=_midnight if status.watched else None,

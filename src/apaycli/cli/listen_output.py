@@ -88,6 +88,8 @@ class Renderer:
                 self._output.warn(f"the clock was set {abs(seconds)} s {'forward' if seconds > 0 else 'back'}")
             case events.DiskLow(_, free_bytes):
                 self._output.warn(f"{free_bytes // 2**20} MiB are free where the ledger lies; make room")
+            case events.HooksWait():
+                self._output.warn("a hook of an earlier apay listen still runs; hooks wait until it has ended")
             case events.BackedUp(_, path, receipts, None):
                 self._output.detail(f"apay: backup {path}, {receipts} receipt(s)")
             case events.BackedUp(_, path, _, failure):
@@ -211,6 +213,7 @@ _EVENT_NAMES = {
     events.Backlog: "backlog",
     events.ClockJumped: "clock_jumped",
     events.DiskLow: "disk_low",
+    events.HooksWait: "hooks_wait",
     events.BackedUp: "backed_up",
     events.BackupFailed: "backup_failed",
     events.NoticesRefused: "notices_refused",

@@ -5,8 +5,10 @@ Knows the library and its formats; never what a link leads to. Imported only whe
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from apaycli.cli.env import Env
+from apaycli.cli.target import refuse_target, shown_path, written
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,31 +18,31 @@ TERMINAL = "-"
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def check_qr_target(target: str | None) -> None:
+def check_qr_target(target: str | None, env: Env, *, force: bool = False) -> None:
     """Before anything is sent: the file can be written. Raises UsageError."""
-    if target is None or target == TERMINAL:
+    if target is None:
+        if force:
+            raise UsageError("--force replaces a picture: it needs --qr FILE")
+        return
+    if target == TERMINAL:
         return
     path = Path(target)
     if path.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"--qr takes - for the terminal, or a file that ends in {', '.join(_SUFFIXES)}")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"--qr {path}: the folder is not there")
-    if path.is_dir():
-        raise UsageError(f"--qr {path}: is a folder")
-    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise UsageError(f"--qr {path}: cannot be written")
+    refuse_target(path, env, force=force, name="--qr")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UsageError(f"--qr {shown_path(path)} cannot be written: its folder is not yours to write")
 
 
-def draw_qr(link: str, target: str, terminal: TextIO) -> None:
-    """Into the file `target`, or on `terminal`. Raises UsageError where the file cannot be written."""
+def draw_qr(link: str, target: str, env: Env, *, force: bool = False) -> None:
+    """Into the file `target`, or on the terminal. Raises UsageError where the file cannot be written."""
     code = _code(link)
     if target == TERMINAL:
-        code.terminal(terminal, compact=True)
+        code.terminal(env.output.stderr, compact=True)
         return
-    try:
-        code.save(target, scale=8)
-    except OSError as error:
-        raise UsageError(f"--qr {target}: {error.strerror}") from None
+    path = Path(target)
+    with written(path, env, force=force) as file:
+        code.save(file, kind=path.suffix.lower().removeprefix("."), scale=8)
 
 
 def _code(link: str) -> "segno.QRCode":

@@ -33,6 +33,7 @@ def send_invoice(
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="A link to the invoice, for wherever you like.")] = False,
     qr: Annotated[str | None, typer.Option(help="With --link: its QR as .png or .svg, or - for here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing picture.")] = False,
     title: Annotated[str | None, typer.Option(help="Without a SKU: 1-32 characters.")] = None,
     description: Annotated[str | None, typer.Option(help="Without a SKU: 1-255 characters.")] = None,
     price: Annotated[list[str] | None, typer.Option(help='Without a SKU: "Label=450". Repeat it.')] = None,
@@ -82,12 +83,12 @@ def send_invoice(
       apay send-invoice --title "Repair" --description "Bicycle" --price "Work=450" --currency INR --to 987654321
     """
     options = Options(
-        sku=sku, to=tuple(to or ()), to_file=to_file, link=link, qr=qr, campaign=campaign, retry_unknown=retry_unknown,
-        title=title, description=description, prices=tuple(price or ()), currency=currency, forwarding=forwarding,
-        uses=uses, single_use=single_use, buyer=buyer, expires=expires, quantity=quantity, photo=photo,
-        need=tuple(need or ()), tip_max=tip_max, tips=tuple(tip or ()), shipping=tuple(shipping or ()),
-        provider_data=provider_data, thread=thread, direct_topic=direct_topic, reply_to=reply_to, silent=silent,
-        protect=protect, dry_run=dry_run, yes=yes,
+        sku=sku, to=tuple(to or ()), to_file=to_file, link=link, qr=qr, force=force, campaign=campaign,
+        retry_unknown=retry_unknown, title=title, description=description, prices=tuple(price or ()),
+        currency=currency, forwarding=forwarding, uses=uses, single_use=single_use, buyer=buyer, expires=expires,
+        quantity=quantity, photo=photo, need=tuple(need or ()), tip_max=tip_max, tips=tuple(tip or ()),
+        shipping=tuple(shipping or ()), provider_data=provider_data, thread=thread, direct_topic=direct_topic,
+        reply_to=reply_to, silent=silent, protect=protect, dry_run=dry_run, yes=yes,
     )  # fmt: skip
     run(options, env)
 
@@ -105,7 +106,7 @@ def run(options: Options, env: Env) -> None:
         run_many(options, env)
         return
     invoices = build_invoices(options, env, chats_of(options))
-    check_qr_target(options.qr)
+    check_qr_target(options.qr, env, force=options.force)
     delivery = delivery_of(options)
     provider_token = env.config.provider_token(env.mode)
     refuse_problems(invoices[0], env)
@@ -251,12 +252,13 @@ def _named(chats: list[str]) -> str:
 
 def _draw(sent: "list[Sent]", options: Options, env: Env) -> None:
     from apaycli.cli.qr import TERMINAL, draw_qr
+    from apaycli.cli.target import shown_path
 
     for one in sent:
         if one.link is not None and options.qr is not None:
-            draw_qr(one.link, options.qr, env.output.stderr)
+            draw_qr(one.link, options.qr, env, force=options.force)
             if options.qr != TERMINAL:
-                env.output.say(f"apay: its QR is in {options.qr}")
+                env.output.say(f"apay: its QR is in {shown_path(options.qr)}")
 
 
 def _render(sent: "list[Sent]", total: int, env: Env) -> None:

@@ -144,11 +144,13 @@ def _bot_of_the_ledger(env: Env) -> int | None:
 
 def _into_file(secret: "Secret", text: str, env: Env) -> tuple[str, str | None]:
     """Where it was written, and the line that the config lacks."""
+    from apaycli.cli.target import refuse_shop_file, shown_path
     from apaycli.files import FileProblem
     from apaycli.files_together import write_private
 
     named = env.config.values.get(f"{secret.key}_file")
     file = Path(named) if named is not None else env.config.folder / secret.file
+    refuse_shop_file(file, env, shown_path(file), but=f"the {secret.label}")
     try:
         write_private(file, text + "\n")
     except FileProblem as problem:

@@ -11,7 +11,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
-from apaycli.cli.target import refuse_target, written
+from apaycli.cli.target import refuse_target, shown_path, written
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def run(options: Options, env: Env) -> None:
     if options.html is not None:
         if env.output.as_json:
             raise UsageError("choose one of --html and --json")
-        refuse_target(options.html, force=options.force)
+        refuse_target(options.html, env, force=options.force)
     elif options.force:
         raise UsageError("--force replaces a page: it needs --html FILE")
     store = env.open_store(read_only=True)
@@ -97,7 +97,7 @@ def run(options: Options, env: Env) -> None:
     finally:
         store.close()
     if options.html is not None:
-        _write_page(options.html, span, statistics, env)
+        _write_page(options.html, span, statistics, env, force=options.force)
     elif env.output.as_json:
         env.output.document(_document(options.by, span, statistics, env))
     else:
@@ -116,14 +116,14 @@ def _span(options: Options, store: "Store", env: Env) -> "Span":
     return days_from_to(min(last, max(first, day_of(began_at))), last)
 
 
-def _write_page(file: Path, span: "Span", statistics: "Statistics", env: Env) -> None:
+def _write_page(file: Path, span: "Span", statistics: "Statistics", env: Env, *, force: bool) -> None:
     from apaycli.books.report import Heading, render_statistics
     from apaycli.cli.spans import offset_at
 
     heading = Heading(env.mode, offset_at(span.before_at - 1), env.clock.now())
-    with written(file) as target:
+    with written(file, env, force=force) as target:
         target.write(render_statistics(statistics, heading).encode("utf-8", "replace"))
-    env.output.say(f"apay: {span.title}, {env.mode} mode, written to {file}")
+    env.output.say(f"apay: {span.title}, {env.mode} mode, written to {shown_path(file)}")
 
 
 def _document(by: str, span: "Span", statistics: "Statistics", env: Env) -> dict[str, Any]:

@@ -215,6 +215,13 @@ class DiskLow:
 
 
 @dataclass(frozen=True, slots=True)
+class HooksWait:
+    """A hook's program of an earlier run cannot be ended. No program is started beside it."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackedUp:
     """A backup was made, opened again and counted; `after_failure`: the program that copies it elsewhere failed."""
 
@@ -270,6 +277,7 @@ Event = (
     | Backlog
     | ClockJumped
     | DiskLow
+    | HooksWait
     | BackedUp
     | BackupFailed
     | NoticesRefused

@@ -23,6 +23,7 @@ class Setting:
     read_stock: Callable[[], "StockNews | None"] = lambda: None
     fresh_token: Callable[[], str | None] | None = None  # asked when Telegram refuses the token: another one, if any
     runs: Mapping[HookKind, Run] = field(default_factory=dict)  # what to do for each receipt, by kind
+    none_is_left: Callable[[], bool] = lambda: True  # whether every hook program of earlier runs has ended
     back_up: "Callable[[], Awaitable[BackupNews | None]] | None" = None  # asked each minute; None: not due
     free_bytes: Callable[[], int | None] = lambda: None  # room left where the ledger lies
     midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand

@@ -55,7 +55,16 @@ class Upkeep:
     ) -> None:
         self._store, self._writer, self._clock, self._emit = store, writer, clock, emit
         self._setting, self._tasks, self._end, self._standstill = setting, tasks, end, standstill
-        self._outbox = Outbox(store, writer, clock, emit, setting.runs, self._start_guarded, notify_chat=notify_chat)
+        self._outbox = Outbox(
+            store,
+            writer,
+            clock,
+            emit,
+            setting.runs,
+            self._start_guarded,
+            notify_chat=notify_chat,
+            none_is_left=setting.none_is_left,
+        )
         self._notify_chat = notify_chat
         self._running: list[asyncio.Task[None]] = []
         self._results: list[AnswerResult] = []
@@ -68,13 +77,11 @@ class Upkeep:
         self._run_id = 0
 
     async def start_run(self, mode: Mode, heard_before_at: int | None) -> None:
-        """This run's row in the ledger; whatever an earlier one had claimed is free again. `heard_before_at`: when
-        Telegram was last heard by any run."""
+        """This run's row in the ledger. `heard_before_at`: when Telegram was last heard by any run."""
         self._heard_before_at = heard_before_at
 
         def record() -> int:
             with self._store.transaction() as tx:
-                tx.free_claims()
                 return tx.start_run(self._setting.pid, mode, self._clock.now())
 
         self._run_id = await self._writer.run(record)

@@ -89,16 +89,19 @@ class Transaction(TalkVerbs, CaseKeeping, Reconciling, Protocol):
         """What is to be done for this receipt: in the transaction that records it."""
         ...
 
-    def claim_hooks(self, now: int, lease_until: int, kinds: Sequence[HookKind], limit: int) -> list[DueHook]:
-        """Due rows that nobody is running, oldest first: from now until `lease_until` they are ours."""
+    def claim_hooks(
+        self, now: int, lease_until: int, kinds: Sequence[HookKind], limit: int, running: Collection[int] = ()
+    ) -> list[DueHook]:
+        """Due rows that are not running, oldest first: from now until `lease_until` they are ours. `running`: the
+        caller's own runs, which are never claimed, whatever the clock or another command has made of their claim."""
         ...
 
     def record_hook(self, hook_id: int, *, failure: str | None, again_at: int | None) -> None:
         """How a run went. A failure without `again_at` is the last one: the row is `failed`."""
         ...
 
-    def free_claims(self) -> None:
-        """At a start: whoever ran hooks before is no more, and what it had claimed is due again."""
+    def free_claims(self, kinds: Sequence[HookKind]) -> None:
+        """At a start: nothing that ran hooks of these kinds before is left; what it had claimed is due again."""
         ...
 
     def rerun_hooks(self, receipt_id: int, states: Sequence[HookState], now: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from apaycli.core.model import ReceiptRow
@@ -36,14 +36,17 @@ class HookVerbs:
         )
         self._sum_up(receipt_id)
 
-    def claim_hooks(self, now: int, lease_until: int, kinds: Sequence[HookKind], limit: int) -> list[DueHook]:
+    def claim_hooks(
+        self, now: int, lease_until: int, kinds: Sequence[HookKind], limit: int, running: Collection[int] = ()
+    ) -> list[DueHook]:
         claimed = self.db.execute(
             "UPDATE hooks SET attempts = attempts + 1, lease_until = ?, last_attempt_at = ?,"
             " first_attempt_at = coalesce(first_attempt_at, ?) WHERE hook_id IN ("
             "SELECT hook_id FROM hooks WHERE state = 'pending' AND due_at <= ? AND coalesce(lease_until, 0) <= ?"
-            " AND kind IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?)"
+            " AND kind IN (SELECT value FROM json_each(?)) AND hook_id NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY due_at LIMIT ?)"
             " RETURNING hook_id, kind, attempts, first_attempt_at, receipt_id",
-            (lease_until, now, now, now, now, json.dumps(kinds), limit),
+            (lease_until, now, now, now, now, json.dumps(kinds), json.dumps(list(running)), limit),
         ).fetchall()
         return [
             DueHook(hook_id, kind, attempts, first_at, self._receipt(receipt_id))
@@ -67,8 +70,12 @@ class HookVerbs:
         ).fetchone()
         self._sum_up(receipt_id)
 
-    def free_claims(self) -> None:
-        self.db.execute("UPDATE hooks SET lease_until = NULL WHERE state = 'pending' AND lease_until IS NOT NULL")
+    def free_claims(self, kinds: Sequence[HookKind]) -> None:
+        self.db.execute(
+            "UPDATE hooks SET lease_until = NULL WHERE state = 'pending' AND lease_until IS NOT NULL"
+            " AND kind IN (SELECT value FROM json_each(?))",
+            (json.dumps(kinds),),
+        )
 
     def rerun_hooks(self, receipt_id: int, states: Sequence[HookState], now: int) -> int:
         cursor = self.db.execute(

@@ -63,6 +63,9 @@ KEYS: tuple[Key, ...] = (
     Key("store.url", parse_store_url, "sqlite:apay.db", "APAY_STORE"),
     Key("stock.file", parse_path, "stock.toml", "APAY_STOCK"),
     Key("listen.reservation_ttl", parse_duration_between(300, 86_400), "30m"),
+    Key("listen.reservation_life", parse_duration_between(300, 604_800), "2h"),
+    Key("listen.reserved_per_buyer", parse_count_between(1, 1_000_000_000), 3),
+    Key("listen.reserved_alarm", parse_count_between(1, 1_000_000_000), 3),
     Key("listen.poll_timeout", parse_duration_between(1, 50), "50s"),
     Key("terms.version", parse_text),
     Key("terms.text_file", parse_path),
@@ -116,6 +119,11 @@ class Config:
     @property
     def reservation_ttl_seconds(self) -> int:
         return int(self.values["listen.reservation_ttl"])
+
+    @property
+    def reservation_life_seconds(self) -> int:
+        """One reservation may last its whole `reservation_ttl` in any case."""
+        return max(int(self.values["listen.reservation_life"]), self.reservation_ttl_seconds)
 
     @property
     def poll_timeout_seconds(self) -> int:

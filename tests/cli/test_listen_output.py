@@ -25,7 +25,7 @@ INVOICE = Invoice(
     created_at=AT,
 )  # fmt: skip
 RAHIM = User(1001, "Rahim", "Uddin", "rahim")
-RESERVATION = Reservation(7, "inv_1", 1001, "rubber-duck", 2, AT)
+RESERVATION = Reservation(7, "inv_1", 1001, "rubber-duck", 2, AT, AT)
 
 
 def answered(reason: DeclineReason | None = None, **changes: Any) -> events.Answered:
@@ -269,7 +269,7 @@ HOSTILE_EVENTS: list[events.Event] = [
     events.Ready(AT, HOSTILE),
     events.StockRefused(AT, (HOSTILE,)),
     events.StockTaken(AT, 1, (HOSTILE,)),
-    events.Expired(AT, Reservation(7, "inv_1", 1001, HOSTILE, 2, AT)),
+    events.Expired(AT, Reservation(7, "inv_1", 1001, HOSTILE, 2, AT, AT)),
 ]
 
 

@@ -26,7 +26,7 @@ from apaycli.store.protocol import Store
 from apaycli.store.values import AnswerResult, Gap
 
 _EXPIRY_SECONDS = 2.0
-_STOCK_SECONDS = 1.0
+_STOCK_SECONDS = 0.5  # a change is taken by the second look at it, within two seconds of being written
 _HEARTBEAT_SECONDS = 10.0
 _FILES_SECONDS = 2.0
 _CLOCK_SECONDS = 5.0

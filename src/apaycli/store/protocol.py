@@ -43,6 +43,7 @@ from apaycli.store.values import (
     OpenAnswer,
     Problem,
     Repeat,
+    ReservedUnits,
 )
 
 if TYPE_CHECKING:
@@ -211,6 +212,10 @@ class Store(LookingUp, BookKeeping, CaseLookup, Counting, Protocol):
 
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         """(sold, held) by SKU."""
+        ...
+
+    def reserved_units(self, mode: Mode, units_min: int) -> list[ReservedUnits]:
+        """Who has at least so many units of a product reserved, the most first."""
         ...
 
     def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:

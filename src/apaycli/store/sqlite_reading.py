@@ -25,7 +25,7 @@ from apaycli.store.sqlite_rows import decision_of, one_row
 from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.sqlite_stats import StatsReading
 from apaycli.store.sqlite_sums import SUMS
-from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
+from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer, ReservedUnits
 
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookState  # only named here
@@ -81,6 +81,16 @@ class ReadingVerbs(
     @reading
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         return stock_counts(self.db, mode)
+
+    @reading
+    def reserved_units(self, mode: Mode, units_min: int) -> list[ReservedUnits]:
+        rows = self.db.execute(
+            "SELECT sku, buyer_id, sum(quantity), count(*), min(created_at) FROM reservations"
+            " WHERE mode = ? AND state = 'pending' AND sku IS NOT NULL GROUP BY sku, buyer_id"
+            " HAVING sum(quantity) >= ? ORDER BY 3 DESC, 1, 2",
+            (mode, units_min),
+        )
+        return [ReservedUnits(*row) for row in rows]
 
     @reading
     def hooks_due(self, now: int) -> int:

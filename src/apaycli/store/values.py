@@ -140,6 +140,16 @@ class Notice:
     created_at: int
 
 
+class ReservedUnits(NamedTuple):
+    """What one buyer has reserved of one product and not paid, in so many reservations; the first was made `since`."""
+
+    sku: str
+    buyer_id: int
+    units: int
+    reservations: int
+    since: int
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
     """What lies in the ledger, for people and for check-live."""

@@ -88,6 +88,7 @@ CREATE TABLE reservations (
 CREATE UNIQUE INDEX reservations_live ON reservations (invoice_id, buyer_id) WHERE state = 'pending';
 CREATE INDEX reservations_due ON reservations (expires_at) WHERE state = 'pending';
 CREATE INDEX reservations_buyer ON reservations (mode, sku, buyer_id) WHERE state = 'pending';
+CREATE INDEX reservations_expired ON reservations (mode, sku, buyer_id, ended_at) WHERE state = 'expired';
 
 -- The answer to each pre-checkout query, before it leaves: a row never changes its decision.
 CREATE TABLE decisions (

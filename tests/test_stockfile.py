@@ -323,6 +323,10 @@ def test_hostile_names_are_shown_harmless(tmp_path: Path) -> None:
     [
         ({"price": "499.50"}, "products.duck.price A-Pay takes whole INR only; it may refuse or round other amounts"),
         ({"currency": '"EUR"'}, "products.duck.currency EUR is not in A-Pay's list of currencies"),
+        (
+            {"shipping": '[{ id = "shop", title = "Pick it up", price = 0 }]'},
+            "products.duck.shipping 'shop' costs nothing: Telegram may refuse it; give it a price",
+        ),
         ({"price": "83"}, "products.duck.price the total ₹83.00 (8300 paise) is outside Telegram's limits"),
     ],
 )

@@ -25,6 +25,14 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("gap", {"gaps": (Gap(NOW - 30 * HOUR, NOW),)}, "receipts sent before 2025-12-31T10:00:00Z may be gone"),
     ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "mention a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
+    ("shipping", {"counts": replace(COUNTS, shipping_failures=1, shipping_error="no")}, "1 buyer got no answer about"),
+    (
+        "shipping",
+        {"counts": replace(COUNTS, shipping_failures=2, shipping_free_left_out=1, shipping_error="no")},
+        "2 buyers got no answer about delivery and could not pay; 1 buyer was not offered a delivery option that costs"
+        " nothing; the last reason: no",
+    ),
+    ("shipping", {"counts": replace(COUNTS, shipping_free_left_out=3)}, "3 buyers were not offered"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),
     ("support", {"counts": replace(COUNTS, support_requests=2, support_oldest_at=NOW - 24 * HOUR)}, "2 open"),
     (

@@ -138,10 +138,29 @@ TALK: list[tuple[events.Event, str]] = [
         "apay: the stock file has changed: 3 product(s) in force\napay: warning: odd price\n",
     ),
     (
+        events.OldPrices(AT, "duck", 2),
+        "apay: warning: duck has another price or currency now; 2 open invoices still have the old one and can be paid"
+        " as sent. To cancel: apay invoices cancel --old-price duck\n",
+    ),
+    (
+        events.OldPrices(AT, "duck", 1),
+        "apay: warning: duck has another price or currency now; 1 open invoice still has the old one and can be paid"
+        " as sent. To cancel: apay invoices cancel --old-price duck\n",
+    ),
+    (
         events.StockRefused(AT, ("first", "second")),
         "apay: the stock file has mistakes; the last good one stays in force\n  first\n  second\n",
     ),
     (events.Replied(AT, "sendMessage", "it failed"), "apay: sendMessage failed: it failed\n"),
+    (
+        events.ShippingFailed(AT, "5", "refused", "no"),
+        "apay: warning: a buyer got no answer about delivery and could not pay: no\n",
+    ),
+    (
+        events.ShippingFailed(AT, "5", "free_left_out", "no"),
+        "apay: warning: Telegram refuses delivery options that cost nothing: a buyer was offered the others only."
+        " Give each a price; apay stock check names them\n",
+    ),
     (events.BackedUp(AT, "b/apay.db.gz", 7, None), ""),
     (
         events.BackedUp(AT, "b/apay.db.gz", 7, "it ended with 1"),

@@ -4,7 +4,8 @@ wants everything, prices that change."""
 import json
 from typing import Any
 
-from merchant import ASHA, RAHIM, Merchant
+import pytest
+from merchant import ASHA, RAHIM, Merchant, eventually
 
 
 def alarms(merchant: Merchant) -> dict[str, dict[str, Any]]:
@@ -86,3 +87,66 @@ def test_a_buyer_who_has_most_of_a_product_reserved_is_an_alarm(merchant: Mercha
         assert "reserved" not in alarms(merchant)
         assert merchant.press(payloads[2]).outcome == "accepted"
         assert f"buyer {RAHIM} has 3 of 5 units of rubber-duck reserved" in alarms(merchant)["reserved"]["sentence"]
+
+
+# -- prices ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_price_says_how_many_open_invoices_have_the_old_one(merchant: Merchant) -> None:
+    payload = merchant.sell()
+    merchant.sell("--quantity", "2")
+    with merchant.listening() as listener:
+        merchant.stock_file.write_text(merchant.stock_file.read_text().replace("price = 499", "price = 599"))
+        listener.wait_for("rubber-duck has another price or currency now; 2 open invoices still have the old one")
+        assert merchant.press(payload).outcome == "accepted"  # paid as it was sent
+        merchant.apay("invoices", "cancel", "--old-price", "--sku", "rubber-duck", "--yes")
+        assert merchant.press(payload).outcome == "declined"
+        merchant.stock_file.write_text(merchant.stock_file.read_text().replace("price = 599", "price = 699"))
+        listener.wait_for("the stock file has changed", count=2)
+        assert listener.end() == 0
+    assert sum("has another price" in line for line in listener.err) == 1  # nothing open has one
+    found = json.loads("\n".join(merchant.apay("invoices", "list", "--json").out))
+    assert [(row["state"], row["old_price"]) for row in found] == [("cancelled", False)] * 2
+
+
+# -- delivery ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_free_delivery_option_stops_no_sale_and_is_told(merchant: Merchant, strict: bool) -> None:
+    """Since July 2026 Telegram's library refuses such an option, and with it the whole answer."""
+    ways = """shipping = [
+        { id = "pickup", title = "Pick it up", price = 0 },
+        { id = "post", title = "Post", price = 60 },
+        { id = "air", title = "Air", price = 600, countries = ["NP"] },
+    ]
+    """
+    merchant.stock_file.write_text(merchant.stock_file.read_text() + ways)
+    merchant.call(lambda: setattr(merchant.world.settings, "strict_shipping", strict))
+    checked = merchant.apay("stock", "check")
+    assert "products.rubber-duck.shipping 'pickup' costs nothing: Telegram may refuse it" in "".join(checked.err)
+    payload = merchant.sell()
+    with merchant.listening() as listener:
+        checkout = merchant.press(payload)
+        assert (checkout.outcome, checkout.shipping_option_id) == ("accepted", "post" if strict else "pickup")
+        merchant.pay(checkout)
+        merchant.quiet()
+        if strict:
+            listener.wait_for("Telegram refuses delivery options that cost nothing")
+            eventually(lambda: "shipping" in alarms(merchant))
+            merchant.apay("status", "--acknowledge")
+        assert "shipping" not in alarms(merchant)
+    merchant.check_books()
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_declined_delivery_is_read_by_the_buyer_under_both_rules(merchant: Merchant, strict: bool) -> None:
+    way = 'shipping = [{ id = "air", title = "Air", price = 600, countries = ["NP"] }]\n'
+    merchant.stock_file.write_text(merchant.stock_file.read_text() + way)
+    merchant.call(lambda: setattr(merchant.world.settings, "strict_shipping", strict))
+    payload = merchant.sell()
+    with merchant.listening():
+        checkout = merchant.press(payload, ASHA)
+        assert (checkout.outcome, checkout.buyer_sees) == ("shipping_declined", "SHIPPING_NOT_AVAILABLE")
+        assert checkout.error_message == "Sorry, the shop does not deliver to this country. You were not charged."
+        assert "shipping" not in alarms(merchant)

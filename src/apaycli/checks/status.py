@@ -112,6 +112,22 @@ def _conflicts(status: Status) -> Alarm | None:
     return Alarm("conflicts", sentence, "compare with the A-Pay dashboard, then: apay status --acknowledge")
 
 
+def _shipping(status: Status) -> Alarm | None:
+    counts, said = status.counts, []
+    if counts.shipping_failures:
+        buyers = "1 buyer" if counts.shipping_failures == 1 else f"{counts.shipping_failures} buyers"
+        said.append(f"{buyers} got no answer about delivery and could not pay")
+    if counts.shipping_free_left_out:
+        buyers = "1 buyer was" if counts.shipping_free_left_out == 1 else f"{counts.shipping_free_left_out} buyers were"
+        said.append(f"{buyers} not offered a delivery option that costs nothing")
+    if not said:
+        return None
+    sentence = f"{'; '.join(said)}; the last reason: {counts.shipping_error}"
+    return Alarm(
+        "shipping", sentence, "apay stock check names options without a price; then: apay status --acknowledge"
+    )
+
+
 def _hooks(status: Status) -> Alarm | None:
     count = status.counts.hooks_failed
     return Alarm("hooks", f"{count} hook(s) were given up", "apay hooks list --state failed") if count else None
@@ -183,6 +199,7 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _gaps,
     _dead_letters,
     _conflicts,
+    _shipping,
     _hooks,
     _support,
     _backup,

@@ -7,12 +7,21 @@ invoice may be sent is asked of `core/decide.py`, with the very rules that will 
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apaycli.core.decide import Shop, decide_pre_checkout
 from apaycli.core.incoming import Command, InlineQuery, PreCheckoutQuery, ShippingQuery
 from apaycli.core.invoice import PRODUCT_LINK
-from apaycli.core.model import CheckoutFacts, DeclineReason, Invoice, Product, ShippingOption, User
+from apaycli.core.model import (
+    STAND_IN_ID,
+    CheckoutFacts,
+    DeclineReason,
+    Invoice,
+    LabeledPrice,
+    Product,
+    ShippingOption,
+    User,
+)
 from apaycli.core.stock import stock_level
 from apaycli.core.wording import SENTENCE_UNITS_MAX, cut_at_word, decline_sentence, utf16_units
 from apaycli.money import render_money
@@ -63,11 +72,16 @@ class AnswerInlineQuery:
 
 @dataclass(frozen=True, slots=True)
 class AnswerShippingQuery:
-    """Effect: `answerShippingQuery`: ways of delivery, or the sentence why there are none."""
+    """Effect: `answerShippingQuery`: ways of delivery, or (`ok=false`) the sentence why there are none.
+
+    Beside options, `error_message` is what is said where Telegram takes none of them. `stand_in` goes with a refusal:
+    an option that nobody is to choose.
+    """
 
     shipping_query_id: str
     options: tuple[ShippingOption, ...] = ()
     error_message: str | None = None
+    stand_in: ShippingOption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +310,7 @@ def reply_to_shipping_query(query: ShippingQuery, invoice: Invoice | None, shop:
     """The ways of delivery into the buyer's country, or a sentence that says that there are none."""
     options = tuple(option for option in invoice.shipping if option.reaches(query.country_code)) if invoice else ()
     if options:
-        return AnswerShippingQuery(query.shipping_query_id, options)
+        return replace(refuse_shipping_query(query, shop), options=options)
     language = query.buyer.language_code
     if invoice is None:
         sentence = decline_sentence(DeclineReason.UNKNOWN_INVOICE, shop.messages, language)
@@ -309,3 +323,26 @@ def refuse_shipping_query(query: ShippingQuery, shop: Shop) -> AnswerShippingQue
     """For a query that cannot be looked up in time."""
     sentence = decline_sentence(DeclineReason.UNAVAILABLE, shop.messages, query.buyer.language_code)
     return AnswerShippingQuery(query.shipping_query_id, error_message=sentence)
+
+
+_TOTAL_NOT_POSITIVE, _OPTION_MISSING = "total price must be positive", "at least one shipping option"
+
+
+def shipping_answer_after(answer: AnswerShippingQuery, refusal: str) -> AnswerShippingQuery | None:
+    """What to answer once Telegram has refused `answer` with these words; None where nothing else is left to try.
+
+    Since July 2026 Telegram's library takes no option that costs nothing, and no `ok=false` without options. Which
+    servers run it is not known, so that the plain form goes first. A refusal is then sent with an option beside it,
+    which nobody can choose; where the server does not look at that, as the only option there is, named like the
+    refusal. Whoever takes it is declined by the pre-checkout, since no invoice has it.
+    """
+    said = refusal.lower()
+    if _TOTAL_NOT_POSITIVE in said:
+        costing = tuple(option for option in answer.options if option.total_amount > 0)
+        return replace(answer, options=costing) if len(costing) < len(answer.options) else None
+    if _OPTION_MISSING in said and not answer.options:
+        if answer.stand_in is not None:
+            return replace(answer, options=(answer.stand_in,))
+        words = cut_at_word(answer.error_message or "", BUTTON_UNITS_MAX)
+        return replace(answer, stand_in=ShippingOption(STAND_IN_ID, words, (LabeledPrice(words, 1),)))
+    return None

@@ -37,6 +37,7 @@ from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
 from apaycli.core.messages import Messages
 from apaycli.core.model import (
+    STAND_IN_ID,
     Booking,
     CheckoutFacts,
     Decision,
@@ -96,7 +97,8 @@ def decide_pre_checkout(query: PreCheckoutQuery, facts: CheckoutFacts, shop: Sho
     checkout = _Checkout(query, facts, invoice, product, shop, now)
     for reason, applies in DECLINE_RULES:
         if applies(checkout):
-            return decline(query, reason, shop, product, _SENTENCES.get(applies))
+            name = "no_delivery" if query.shipping_option_id == STAND_IN_ID else _SENTENCES.get(applies)
+            return decline(query, reason, shop, product, name)
     return _accept(checkout)
 
 

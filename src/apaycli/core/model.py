@@ -29,6 +29,9 @@ class Tips:
     suggested_tip_amounts: tuple[int, ...] = ()
 
 
+STAND_IN_ID = "apay-no-delivery"  # of a way of delivery that no invoice offers: see `core/conversation.py`
+
+
 @dataclass(frozen=True, slots=True)
 class ShippingOption:
     """One way of delivery (Bot API `ShippingOption`). `countries`: two-letter codes; none means everywhere."""

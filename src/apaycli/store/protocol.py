@@ -44,6 +44,7 @@ from apaycli.store.values import (
     Problem,
     Repeat,
     ReservedUnits,
+    ShippingTrouble,
 )
 
 if TYPE_CHECKING:
@@ -170,8 +171,12 @@ class Transaction(TalkVerbs, CaseKeeping, Reconciling, Protocol):
 
     def record_gap(self, gap: Gap) -> None: ...
 
+    def record_shipping_trouble(self, trouble: ShippingTrouble) -> None:
+        """The first of a query stands."""
+        ...
+
     def acknowledge(self, now: int) -> None:
-        """The owner has seen every gap and every conflict up to now."""
+        """The owner has seen every gap, every conflict and every trouble with shipping up to now."""
         ...
 
     def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None: ...

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
 
+_SHIPPING = f"FROM shipping_troubles WHERE happened_at > {_ACKNOWLEDGED_AT}"
+
 
 class ReadingVerbs(
     AuditVerbs,
@@ -171,7 +173,14 @@ class ReadingVerbs(
                 "SELECT min(received_at) FROM support_requests WHERE closed_at IS NULL"
             ).fetchone()[0],
             answers_slowest_milliseconds=slowest,
+            shipping_failures=self._number(f"SELECT count(*) {_SHIPPING} AND kind <> 'free_left_out'"),
+            shipping_free_left_out=self._number(f"SELECT count(*) {_SHIPPING} AND kind = 'free_left_out'"),
+            shipping_error=self._shipping_error(),
         )
+
+    def _shipping_error(self) -> str | None:
+        row = self.db.execute(f"SELECT error {_SHIPPING} ORDER BY happened_at DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else None
 
     def _number(self, sql: str, *parameters: object) -> int:
         return int(self.db.execute(sql, parameters).fetchone()[0])

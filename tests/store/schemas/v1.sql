@@ -6,7 +6,7 @@
 -- Instants (*_at) are milliseconds since 1970-01-01 UTC. Amounts are integers in the smallest unit of the
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
--- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps and conflicts;
+-- Facts about the ledger itself: bot_id; acknowledged_at, up to when the owner has seen gaps, conflicts, shipping_troubles;
 -- apay_methods, what A-Pay last told of its payment methods; apay_deposit_key, which of our ids led to its deposits.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
@@ -305,6 +305,15 @@ CREATE TABLE gaps (
     from_at INTEGER NOT NULL,
     until_at INTEGER NOT NULL CHECK (until_at > from_at)
 ) STRICT;
+
+-- Shipping queries to which Telegram took no answer (refused; unanswered: not in time), or only one without the options
+-- that cost nothing (free_left_out). The owner has seen those that happened before `acknowledged_at` in meta.
+CREATE TABLE shipping_troubles (
+    shipping_query_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('refused', 'unanswered', 'free_left_out')),
+    error TEXT NOT NULL,                        -- Telegram's words, or what was in the way
+    happened_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Sentences for the merchant's own chats and for buyers, written with what they tell of; a row goes when it is
 -- delivered, or, a buyer's, when Telegram refused it.

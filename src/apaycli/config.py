@@ -91,6 +91,8 @@ KEYS: tuple[Key, ...] = (
     Key("hooks.secret_file", parse_path),
     Key("secrets.keyring", parse_text),
 )
+# Those whose value is kept in seconds: a default such as "6h" says so.
+DURATIONS = frozenset(key.name for key in KEYS if isinstance(key.default, str) and key.default[:-1].isdigit())
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,5 +320,4 @@ def shown_value(config: Config, key: Key) -> str | None:
         return last_four(str(value))
     if isinstance(value, bool):
         return str(value).lower()
-    is_duration = isinstance(value, int) and isinstance(key.default, str)  # a default of "6h"
-    return render_duration(value) if is_duration else str(value)
+    return render_duration(value) if key.name in DURATIONS and isinstance(value, int) else str(value)

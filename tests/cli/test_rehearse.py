@@ -23,6 +23,9 @@ sold_out = "All gone, sorry."
 chat = 1001
 [hooks]
 on_paid = ["./hook"]
+[listen]
+reservation_ttl = "20m"
+reserved_per_buyer = 2
 """
 
 

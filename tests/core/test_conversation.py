@@ -23,16 +23,14 @@ from apaycli.core.conversation import (
     reply_to_inline_query,
     reply_to_shipping_query,
     request_received,
-    shipping_answer_after,
     terms_again,
     terms_first,
     terms_mark,
     would_be_query,
 )
-from apaycli.core.decide import decide_pre_checkout
 from apaycli.core.incoming import Command, InlineQuery, PreCheckoutQuery, ShippingQuery
 from apaycli.core.messages import ENGLISH, declined_name
-from apaycli.core.model import STAND_IN_ID, CheckoutFacts, DeclineReason, Invoice, LabeledPrice, ShippingOption
+from apaycli.core.model import CheckoutFacts, DeclineReason, Invoice, LabeledPrice, ShippingOption
 from apaycli.core.wording import utf16_units
 
 CHAT = ASHA.user_id
@@ -301,50 +299,3 @@ def test_where_nothing_is_delivered_the_buyer_is_told(found: Invoice | None, sen
 def test_a_shipping_query_that_cannot_be_looked_up_is_refused() -> None:
     answer = refuse_shipping_query(ShippingQuery(1, "sq-1", ASHA, "payload-1", "BD"), shop())
     assert answer == AnswerShippingQuery("sq-1", error_message=ENGLISH["declined_unavailable"])
-
-
-NOT_POSITIVE = "Bad Request: Total price must be positive"
-NO_OPTION = "Bad Request: there must be at least one shipping option"
-DISCOUNT = ShippingOption("gift", "A gift", (LabeledPrice("Post", 6000), LabeledPrice("A gift", -6000)))
-
-
-def test_options_that_cost_nothing_are_left_out_once_telegram_refuses_them() -> None:
-    offered = AnswerShippingQuery("sq-1", (PICKUP, POST, DISCOUNT), "Sorry.")
-    without = shipping_answer_after(offered, NOT_POSITIVE)
-    assert without == AnswerShippingQuery("sq-1", (POST,), "Sorry.")
-    assert shipping_answer_after(without, NOT_POSITIVE) is None
-    assert shipping_answer_after(offered, "Bad Request: query is too old") is None
-    assert shipping_answer_after(offered, NO_OPTION) is None
-
-
-def test_where_all_of_them_cost_nothing_the_delivery_is_declined() -> None:
-    declined = shipping_answer_after(AnswerShippingQuery("sq-1", (PICKUP, DISCOUNT), "Sorry."), NOT_POSITIVE)
-    assert declined == AnswerShippingQuery("sq-1", (), "Sorry.")
-
-
-@pytest.mark.parametrize("sentence", ["Sorry, not there.", "x" * 200])
-def test_a_refusal_is_tried_in_three_forms_and_no_more(sentence: str) -> None:
-    plain = AnswerShippingQuery("sq-1", error_message=sentence)
-    assert shipping_answer_after(plain, "Forbidden: no") is None
-    beside = shipping_answer_after(plain, NO_OPTION)
-    assert beside is not None
-    assert (beside.options, beside.error_message) == ((), sentence)
-    stand_in = beside.stand_in
-    assert stand_in is not None
-    assert stand_in.total_amount > 0
-    assert 0 < utf16_units(stand_in.title) <= 64
-    alone = shipping_answer_after(beside, NO_OPTION)
-    assert alone is not None
-    assert alone.options == (stand_in,)
-    assert [shipping_answer_after(alone, words) for words in (NO_OPTION, NOT_POSITIVE)] == [None, None]
-
-
-@pytest.mark.parametrize("offered", [(), (POST, PICKUP)])
-def test_whoever_takes_the_stand_in_is_declined_with_the_reason(offered: tuple[ShippingOption, ...]) -> None:
-    """Its price is not in the invoice; so nobody can be charged, whatever total Telegram makes of it."""
-    sold = invoice(shipping=offered)
-    for total in (sold.total_amount, sold.total_amount + 1):
-        asked = PreCheckoutQuery(1, "q", ASHA, "INR", total, "payload-1", STAND_IN_ID)
-        decision = decide_pre_checkout(asked, checkout_facts(invoice=sold), shop(), NOW)
-        assert (decision.ok, decision.reason) == (False, DeclineReason.AMOUNT_MISMATCH)
-        assert decision.error_message == ENGLISH["no_delivery"]

@@ -263,7 +263,7 @@ MINUTE = 60_000
         (_invoice(quantity=10), 2, True),  # a large order counts when it is the other one
         (_invoice(quantity=10), 3, False),
         (_invoice(buyer_id=ASHA.user_id), 3, True),  # the merchant named this buyer
-        (_product(stock=None), 3, True),  # what cannot run out is taken from nobody
+        (_product(stock=None), 3, True),  # what cannot run out
         (OWN, 3, True),  # it is among them
     ],
 )
@@ -318,12 +318,13 @@ def test_a_deadline_that_was_promised_before_is_never_taken_back() -> None:
         ([(-30, 0)] * 4, None),
         ([(-240, -119), (-30, 0)], None),  # its end is what counts
         ([(-240, -120), (-30, 0)], 30),  # two hours later nothing of it does
+        ([(-10, 9000)], 30),  # the clock was wrong
     ],
 )
 def test_expired_reservations_of_a_product_count_for_as_long_again(
     expired: list[tuple[int, int]], minutes: int | None
 ) -> None:
-    """So nobody keeps a unit by taking it again in the moment in which it expires."""
+    """So a unit cannot be kept by taking it again in the moment in which it expires."""
     times = tuple((NOW + begun * MINUTE, NOW + ended * MINUTE) for begun, ended in expired)
     scene = replace(GOOD.having(_facts(buyer_expired=times)), reservation_life_seconds=LIFE_SECONDS)
     decision = scene.decide()

@@ -112,7 +112,7 @@ def cancel(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be cancelled.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation of --old-price.")] = False,
 ) -> None:
-    """Decline whoever presses Pay from now on. A payment that is on its way is still recorded.
+    """Decline these invoices from now on. A payment that is on its way is still recorded.
 
     Examples:
 
@@ -138,7 +138,8 @@ def _cancel_one(env: Env, invoice_id: str, *, dry_run: bool) -> None:
         env.output.document(_document(_find(env, invoice_id), _prices(env), env))
     else:
         would = "would be cancelled" if dry_run else "cancelled"
-        env.output.out(f"{row.invoice.invoice_id}: {would}; paid {row.uses_paid} time(s) before")
+        times = "1 time" if row.uses_paid == 1 else f"{row.uses_paid} times"
+        env.output.out(f"{row.invoice.invoice_id}: {would}; paid {times} before")
 
 
 def _cancel_old_prices(env: Env, sku: str | None, *, dry_run: bool, yes: bool) -> None:
@@ -178,7 +179,7 @@ def _cancel_old_prices(env: Env, sku: str | None, *, dry_run: bool, yes: bool) -
 
 
 def _cancelled(env: Env, rows: "list[InvoiceRow]", *, dry_run: bool) -> bool:
-    """Cancel them all or none. False: the only one was cancelled by somebody else a moment ago."""
+    """Cancel them all or none. False: the only one was cancelled elsewhere a moment ago."""
     done = dry_run
     if not dry_run:
         store = env.open_store()
@@ -190,7 +191,8 @@ def _cancelled(env: Env, rows: "list[InvoiceRow]", *, dry_run: bool) -> bool:
             store.close()
     held = sum(row.uses_held for row in rows)
     if done and held:
-        env.output.warn(f"{held} buyer(s) are paying it right now: their money is still recorded")
+        buyers = "1 buyer is" if held == 1 else f"{held} buyers are"
+        env.output.warn(f"{buyers} paying right now: what they pay is still recorded")
     return done
 
 

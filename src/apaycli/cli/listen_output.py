@@ -65,20 +65,8 @@ class Renderer:
                 say(f"apay: {message}{hint}; next try in {seconds:g} s")
             case events.TokenTaken():
                 say("apay: there is a new bot token, and Telegram is asked with it from now on")
-            case events.StockTaken(_, products, warnings):
-                say(f"apay: the stock file has changed: {products} product(s) in force")
-                for warning in warnings:
-                    self._output.warn(warning)
-            case events.OldPrices(_, sku, invoices):
-                still = "1 open invoice still has" if invoices == 1 else f"{invoices} open invoices still have"
-                self._output.warn(
-                    f"{show(sku)} has another price or currency now; {still} the old one and can be paid as sent."
-                    f" To cancel: apay invoices cancel --old-price {show(sku)}"
-                )
-            case events.StockRefused(_, problems):
-                say("apay: the stock file has mistakes; the last good one stays in force")
-                for problem in problems:
-                    say(f"  {show(problem, 1000)}")
+            case events.StockTaken() | events.OldPrices() | events.StockRefused() | events.ShippingFailed():
+                self._talk_of_the_shop(event)
             case events.LedgerStopped(_, message):
                 self._output.warn(
                     f"{message}: until it is back, pre-checkouts are declined and receipts wait at Telegram"
@@ -113,6 +101,28 @@ class Renderer:
                 say(f"apay: {method} failed: {error}")
             case events.Replied(_, method, _):
                 self._output.detail(f"apay: {method} sent")
+            case events.Passed(_, update_id, kind):
+                self._output.detail(f"apay: update {update_id} passed over ({show(kind, 40)})")
+            case events.Stopped():
+                say("apay: stopped; everything that was confirmed is on disk")
+
+    def _talk_of_the_shop(self, event: events.Event) -> None:
+        say = self._output.say
+        match event:
+            case events.StockTaken(_, products, warnings):
+                say(f"apay: the stock file has changed: {products} product(s) in force")
+                for warning in warnings:
+                    self._output.warn(warning)
+            case events.OldPrices(_, sku, invoices):
+                still = "1 open invoice still has" if invoices == 1 else f"{invoices} open invoices still have"
+                self._output.warn(
+                    f"{show(sku)} has another price or currency now; {still} the old one and can be paid as sent."
+                    f" To cancel: apay invoices cancel --old-price {show(sku)}"
+                )
+            case events.StockRefused(_, problems):
+                say("apay: the stock file has mistakes; the last good one stays in force")
+                for problem in problems:
+                    say(f"  {show(problem, 1000)}")
             case events.ShippingFailed(_, _, "free_left_out", _):
                 self._output.warn(
                     "Telegram refuses delivery options that cost nothing: a buyer was offered the others only."
@@ -120,10 +130,6 @@ class Renderer:
                 )
             case events.ShippingFailed(_, _, _, error):
                 self._output.warn(f"a buyer got no answer about delivery and could not pay: {show(error, 300)}")
-            case events.Passed(_, update_id, kind):
-                self._output.detail(f"apay: update {update_id} passed over ({show(kind, 40)})")
-            case events.Stopped():
-                say("apay: stopped; everything that was confirmed is on disk")
 
     def _say_started(self, event: events.Started) -> None:
         say = self._output.say

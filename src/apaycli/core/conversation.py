@@ -12,16 +12,7 @@ from dataclasses import dataclass, replace
 from apaycli.core.decide import Shop, decide_pre_checkout
 from apaycli.core.incoming import Command, InlineQuery, PreCheckoutQuery, ShippingQuery
 from apaycli.core.invoice import PRODUCT_LINK
-from apaycli.core.model import (
-    STAND_IN_ID,
-    CheckoutFacts,
-    DeclineReason,
-    Invoice,
-    LabeledPrice,
-    Product,
-    ShippingOption,
-    User,
-)
+from apaycli.core.model import CheckoutFacts, DeclineReason, Invoice, Product, ShippingOption, User
 from apaycli.core.stock import stock_level
 from apaycli.core.wording import SENTENCE_UNITS_MAX, cut_at_word, decline_sentence, utf16_units
 from apaycli.money import render_money
@@ -75,7 +66,7 @@ class AnswerShippingQuery:
     """Effect: `answerShippingQuery`: ways of delivery, or (`ok=false`) the sentence why there are none.
 
     Beside options, `error_message` is what is said where Telegram takes none of them. `stand_in` goes with a refusal:
-    an option that nobody is to choose.
+    an option that is not meant to be chosen.
     """
 
     shipping_query_id: str
@@ -323,26 +314,3 @@ def refuse_shipping_query(query: ShippingQuery, shop: Shop) -> AnswerShippingQue
     """For a query that cannot be looked up in time."""
     sentence = decline_sentence(DeclineReason.UNAVAILABLE, shop.messages, query.buyer.language_code)
     return AnswerShippingQuery(query.shipping_query_id, error_message=sentence)
-
-
-_TOTAL_NOT_POSITIVE, _OPTION_MISSING = "total price must be positive", "at least one shipping option"
-
-
-def shipping_answer_after(answer: AnswerShippingQuery, refusal: str) -> AnswerShippingQuery | None:
-    """What to answer once Telegram has refused `answer` with these words; None where nothing else is left to try.
-
-    Since July 2026 Telegram's library takes no option that costs nothing, and no `ok=false` without options. Which
-    servers run it is not known, so that the plain form goes first. A refusal is then sent with an option beside it,
-    which nobody can choose; where the server does not look at that, as the only option there is, named like the
-    refusal. Whoever takes it is declined by the pre-checkout, since no invoice has it.
-    """
-    said = refusal.lower()
-    if _TOTAL_NOT_POSITIVE in said:
-        costing = tuple(option for option in answer.options if option.total_amount > 0)
-        return replace(answer, options=costing) if len(costing) < len(answer.options) else None
-    if _OPTION_MISSING in said and not answer.options:
-        if answer.stand_in is not None:
-            return replace(answer, options=(answer.stand_in,))
-        words = cut_at_word(answer.error_message or "", BUTTON_UNITS_MAX)
-        return replace(answer, stand_in=ShippingOption(STAND_IN_ID, words, (LabeledPrice(words, 1),)))
-    return None

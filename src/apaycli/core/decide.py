@@ -20,11 +20,8 @@ free if it can; whoever holds a reservation was promised something, so it never 
 makes flags independent of the order in which two payments are seen.
 
 The same buyer on the same invoice re-enters the reservation that is there. A-Pay's page is left and opened
-again every day; a second hold would sell the shop out to one hesitating buyer. Neither may one buyer keep units from
-all others: what somebody has reserved and not paid is bounded in units (`reserved_units_max`) and in time
-(`reservation_life_seconds`, in which expired reservations count for as long again). An accept is worth at least
-`RESERVED_MILLISECONDS_MIN`; where less is left, the query is declined, and what was promised before stands until its
-deadline.
+again every day; a second hold would sell the shop out to one hesitating buyer. What one buyer has reserved and not
+paid is bounded in units and in time: `core/reserving.py`.
 
 What no tool can check: that the order of `DECLINE_RULES` equals the order of `DeclineReason` in product.md.
 A test compares the two in code; the page itself is prose.
@@ -51,9 +48,8 @@ from apaycli.core.model import (
     Reenter,
     Reserve,
 )
+from apaycli.core.reserving import RESERVED_MILLISECONDS_MIN, is_wanted, life_milliseconds, reserved_until
 from apaycli.core.wording import decline_sentence
-
-RESERVED_MILLISECONDS_MIN = 300_000  # what an accept is worth at least: A-Pay's page takes a few minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +180,9 @@ def _reserves_too_much(c: _Checkout) -> bool:
 
 
 def _reserved_max(c: _Checkout) -> int | None:
-    """Where units cannot run out, reserving them takes them from nobody."""
-    return c.shop.reserved_units_max if _is_wanted(c) and _capacity(c.invoice, c.shop) is not None else None
+    """Where units cannot run out, reserving them takes nothing from others."""
+    capacity = _capacity(c.invoice, c.shop)
+    return c.shop.reserved_units_max if capacity is not None and is_wanted(c.invoice, capacity) else None
 
 
 def _reserves_too_long(c: _Checkout) -> bool:
@@ -193,28 +190,11 @@ def _reserves_too_long(c: _Checkout) -> bool:
 
 
 def _reserved_until(c: _Checkout) -> int:
-    """The deadline of an accept given now: never earlier than one that was promised before."""
-    until, own, life = c.now + c.shop.reservation_ttl_seconds * 1000, c.facts.own_reservation, _life(c)
-    if life is not None:
-        until = min(until, (own.created_at if own else c.now) + life)
-    return max(until, own.expires_at) if own else until
+    return reserved_until(c.facts.own_reservation, c.shop.reservation_ttl_seconds, _life(c), c.now)
 
 
 def _life(c: _Checkout) -> int | None:
-    """How long this buyer may have it reserved from its beginning, in milliseconds: less, where earlier reservations
-    of the product expired a short time ago. None: no limit."""
-    seconds = c.shop.reservation_life_seconds
-    if seconds is None or not _is_wanted(c):
-        return None
-    life, idle = seconds * 1000, 0
-    if _capacity(c.invoice, c.shop) is not None:
-        idle = sum(ended - begun for begun, ended in c.facts.buyer_expired if ended > c.now - life)
-    return life - idle
-
-
-def _is_wanted(c: _Checkout) -> bool:
-    """Whether others could want what is reserved here. What the merchant offers to one named buyer is set aside."""
-    return c.invoice.buyer_id is None and (c.invoice.uses_max is not None or _capacity(c.invoice, c.shop) is not None)
+    return life_milliseconds(c.shop.reservation_life_seconds, c.invoice, c.facts, _capacity(c.invoice, c.shop), c.now)
 
 
 def _sold_out(c: _Checkout) -> bool:

@@ -29,7 +29,7 @@ class Tips:
     suggested_tip_amounts: tuple[int, ...] = ()
 
 
-STAND_IN_ID = "apay-no-delivery"  # of a way of delivery that no invoice offers: see `core/conversation.py`
+STAND_IN_ID = "apay-no-delivery"  # of a way of delivery that no invoice offers: see `core/delivery.py`
 
 
 @dataclass(frozen=True, slots=True)

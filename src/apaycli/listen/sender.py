@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
-from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText, shipping_answer_after
+from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText
 from apaycli.core.decide import TOO_OLD, refusal_releases
+from apaycli.core.delivery import shipping_answer_after
 from apaycli.crashpoints import reach
 from apaycli.listen import events
 from apaycli.listen.processor import Answer

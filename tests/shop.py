@@ -37,6 +37,7 @@ stock = 10
 title = "Cast iron bear"
 description = "Heavy."
 price = 1500
+stock = "unlimited"
 """
 RAHIM, NOBODY = "1001", "555"
 CHANNEL, SUPERGROUP, GROUP = "@sandbox_channel", "-1001234567890", "-4001"

@@ -43,15 +43,23 @@ def test_without_settings_every_field_has_its_default(folder: Path) -> None:
     said["messages"], said["products"] = None, None
     assert said == {
         "mode": "test", "products": None, "reservation_ttl_seconds": 1800, "messages": None, "hooks": (),
+        "reserved_units_max": 3, "reservation_life_seconds": 7200,
         "notify_chat": None, "terms_text": None, "terms_version": None, "require_acceptance": False,
         "close_when_paid": False, "support_text": None, "support_chat": None,
     }  # fmt: skip
+
+
+def test_a_reservation_lives_as_long_as_one_accept_at_least(folder: Path) -> None:
+    shop = shop_of(folder, '[listen]\nreservation_ttl = "1d"\nreservation_life = "10m"')
+    assert (shop.reservation_ttl_seconds, shop.reservation_life_seconds) == (86_400, 86_400)
 
 
 @pytest.mark.parametrize(
     ("text", "field", "value"),
     [
         ('[listen]\nreservation_ttl = "10m"', "reservation_ttl_seconds", 600),
+        ('[listen]\nreservation_life = "1d"', "reservation_life_seconds", 86_400),
+        ("[listen]\nreserved_per_buyer = 9", "reserved_units_max", 9),
         ("[listen]\nclose_when_paid = true", "close_when_paid", True),
         ("[listen]\nclose_when_paid = false", "close_when_paid", False),
         ('[terms]\nversion = "2026-11"', "terms_version", "2026-11"),

@@ -110,7 +110,7 @@ def test_english_fits_its_places_too() -> None:
     assert utf16_units(ENGLISH["agree_button"]) <= BUTTON_UNITS_MAX
     commands = [text for name, text in ENGLISH.items() if name.startswith("command_")]
     refusals = [text for name, text in ENGLISH.items() if name.startswith("declined_")]
-    assert (len(commands), len(refusals)) == (4, len(DeclineReason))
+    assert (len(commands), len(refusals)) == (4, len(DeclineReason) + 1)  # buyer_limit has two
     assert max(map(utf16_units, commands)) <= COMMAND_UNITS_MAX
     assert max(map(utf16_units, refusals)) <= DECLINE_UNITS_MAX
 

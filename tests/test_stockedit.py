@@ -63,9 +63,9 @@ TOP = 'currency = "INR"\n'
     [
         TOP + '[products]\nduck = { title = "Duck", description = "Y.", price = 499, stock = 3 } # in line\n',
         TOP + '[products]\nduck.title = "Duck" # dots\nduck.description = "Y."\nduck.price = 499\nduck.stock = 3\n',
-        TOP + 'products.duck = { title = "Duck", description = "Y.", price = 499 }\n',
-        TOP + "[products.duck]\n" + WORDS + "[products.duck.tips]\nmax = 50\n",
-        (TOP + "[products.duck] # Windows\n" + WORDS).replace("\n", "\r\n"),
+        TOP + 'products.duck = { title = "Duck", description = "Y.", price = 499, stock = "unlimited" }\n',
+        TOP + "[products.duck]\n" + WORDS + "stock = 'unlimited'\n[products.duck.tips]\nmax = 50\n",
+        (TOP + "[products.duck] # Windows\n" + WORDS + "stock = 3\n").replace("\n", "\r\n"),
         "\ufeff" + TOP + "[products.duck]\n" + WORDS + "stock = 3",
     ],
 )
@@ -94,6 +94,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     link = tmp_path / "stock.toml"
     link.symlink_to(real)
     set_stock(link, "zebra", 8)
+    set_stock(link, "duck", 5)
     assert link.is_symlink()
     assert read_stock_file(real).products["zebra"].stock == 8
 

@@ -10,7 +10,7 @@ from apaycli.core.model import LabeledPrice, Product, Tips
 from apaycli.errors import ConfigError
 from apaycli.stockfile import read_stock_file
 
-GOOD = {"title": '"Duck"', "description": '"Yellow."', "price": "499"}
+GOOD = {"title": '"Duck"', "description": '"Yellow."', "price": "499", "stock": "10"}
 
 
 def write(folder: Path, text: str | bytes) -> Path:
@@ -78,8 +78,26 @@ def test_products_keep_their_order(tmp_path: Path) -> None:
     assert list(read_stock_file(write(tmp_path, text)).products) == ["zebra", "apple"]
 
 
-def test_without_stock_a_product_is_unlimited(tmp_path: Path) -> None:
-    assert product_of(tmp_path, toml()).stock is None
+def test_unlimited_is_a_word_that_somebody_wrote(tmp_path: Path) -> None:
+    assert product_of(tmp_path, toml(stock='"unlimited"')).stock is None
+
+
+def test_a_product_without_stock_is_refused_with_the_place_and_the_cure(tmp_path: Path) -> None:
+    """A file that is half written must never mean that everything may be sold."""
+    (problem,) = problems_of(write(tmp_path, toml(stock=None)))
+    assert problem == 'products.duck.stock is missing; write stock = 10 (units ever offered) or stock = "unlimited"'
+
+
+def test_no_beginning_of_a_file_offers_more_than_the_whole(tmp_path: Path) -> None:
+    """Whatever of it has reached the disk: refused, or no more units than were meant."""
+    text = toml() + toml(sku="bear", stock="3").partition("\n")[2]
+    whole = {"duck": 10, "bear": 3}
+    for length in range(len(text)):
+        try:
+            products = read_stock_file(write(tmp_path, text[:length])).products
+        except ConfigError:
+            continue
+        assert all(p.stock is not None and p.stock <= whole[p.sku] for p in products.values()), text[:length]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +152,8 @@ def test_no_other_price_is_taken(tmp_path: Path, price: str) -> None:
 @pytest.mark.parametrize(("key", "least"), [("stock", 0), ("max_per_buyer", 1)])
 def test_units_are_whole_numbers(tmp_path: Path, key: str, least: int, stock: str) -> None:
     (problem,) = problems_of(write(tmp_path, toml(**{key: stock})))
-    assert problem == f"products.duck.{key} must be a whole number of units, {least} to 1000000000"
+    assert problem.startswith(f"products.duck.{key} must be a whole number of units, {least} to 1000000000")
+    assert (', or "unlimited"' in problem) is (key == "stock")
 
 
 def test_nobody_may_buy_none(tmp_path: Path) -> None:
@@ -243,8 +262,8 @@ def test_the_longest_sku_is_taken(tmp_path: Path) -> None:
         (toml().partition("\n")[2], 'products.duck has no currency; write currency = "INR" on top'),
         (toml('"inr"'), "currency 'inr' is not in Telegram's list"),
         (toml("5"), 'currency must be a code in quotes, such as "INR"'),
-        (toml() + toml().partition("\n")[2], "line 6"),
-        (toml() + "price = 500\n", "line 6"),
+        (toml() + toml().partition("\n")[2], "line 7"),
+        (toml() + "price = 500\n", "line 7"),
         ("currency = \n", "line 1"),
         (f"currency = {'1' * 5000}\n", "Exceeds the limit"),
         ("[products.duck", "Expected ']' at the end of a table declaration"),
@@ -280,9 +299,9 @@ need = "name"
     problems = problems_of(write(tmp_path, text))
     for key in ("curency", "products.Duck the SKU", "products.Duck.stok", "products.Duck.price",
                 "products.Duck.description", "products.bear.currency", "products.bear.title", "products.bear.stock",
-                "products.bear.need"):  # fmt: skip
-        assert sum(problem.startswith(key) for problem in problems) == 1, (key, problems)
-    assert len(problems) == 9
+                "products.bear.need", "products.Duck.stock"):  # fmt: skip
+        assert sum(problem.startswith(key + " ") for problem in problems) == 1, (key, problems)
+    assert len(problems) == 10
 
 
 def test_a_bad_key_hides_no_limit(tmp_path: Path) -> None:
@@ -304,6 +323,10 @@ def test_hostile_names_are_shown_harmless(tmp_path: Path) -> None:
     [
         ({"price": "499.50"}, "products.duck.price A-Pay takes whole INR only; it may refuse or round other amounts"),
         ({"currency": '"EUR"'}, "products.duck.currency EUR is not in A-Pay's list of currencies"),
+        (
+            {"shipping": '[{ id = "shop", title = "Pick it up", price = 0 }]'},
+            "products.duck.shipping 'shop' costs nothing: Telegram may refuse it; give it a price",
+        ),
         ({"price": "83"}, "products.duck.price the total ₹83.00 (8300 paise) is outside Telegram's limits"),
     ],
 )

@@ -1,4 +1,5 @@
-"""Changes of the stock file, as editors and accidents make them: what is good is taken up, what is not is told."""
+"""Changes of the stock file, as editors and accidents make them: what is good is taken up, what is not is told, and
+nothing counts that was seen only once."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apaycli.stockfile import StockWatch
+from apaycli.stockfile import StockWatch, read_stock_file
 
 GOOD = """\
 currency = "INR"
@@ -24,13 +25,18 @@ class Watched:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "stock.toml"
         self.path.write_text(GOOD.format(stock=1))
-        self.watch = StockWatch(self.path)
-        assert self.stock() == 1
+        self.watch = StockWatch(self.path, read_stock_file(self.path).text)
+        assert self.stock() == -1
 
-    def stock(self) -> int | None:
-        """What a change says is offered; -1 where nothing new and good is there."""
+    def look(self) -> int | None:
+        """What one look brings: the stock that is new and in force; -1 where nothing is."""
         changed = self.watch.changed()
         return changed.products["duck"].stock if changed else -1
+
+    def stock(self) -> int | None:
+        """The same for two looks: a change counts with the second."""
+        assert self.look() == -1
+        return self.look()
 
 
 @pytest.fixture
@@ -38,16 +44,17 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def touch_later(path: Path) -> None:
-    """A change of the same size within one tick of the clock would differ in nothing but its content."""
-    status = path.stat()
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
-
-
 def truncate_and_write(path: Path) -> None:
     with path.open("w") as file:
         file.write(GOOD.format(stock=2))
-    touch_later(path)
+
+
+def write_and_restore_the_times(path: Path) -> None:
+    """As rsync --times and tar do it: the same size, the same times, another number."""
+    status = path.stat()
+    truncate_and_write(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
 def rename_over(path: Path) -> None:
@@ -69,7 +76,10 @@ def swap_a_link(path: Path) -> None:
     link.replace(path)
 
 
-@pytest.mark.parametrize("change", [truncate_and_write, rename_over, remove_and_write, swap_a_link])
+@pytest.mark.parametrize(
+    "change",
+    [truncate_and_write, write_and_restore_the_times, rename_over, remove_and_write, swap_a_link],
+)
 def test_a_good_change_is_taken_up_once(watched: Watched, change: Callable[[Path], None]) -> None:
     assert watched.stock() == -1
     change(watched.path)
@@ -84,13 +94,65 @@ def test_a_link_to_another_folder_is_followed_when_the_folder_is_swapped(tmp_pat
         (tmp_path / f"v{stock}").mkdir()
         (tmp_path / f"v{stock}" / "stock.toml").write_text(GOOD.format(stock=stock))
     (tmp_path / "current").symlink_to(tmp_path / "v1")
-    watch = StockWatch(tmp_path / "current" / "stock.toml")
-    assert watch.changed() is not None
+    path = tmp_path / "current" / "stock.toml"
+    watch = StockWatch(path, read_stock_file(path).text)
     (tmp_path / "next").symlink_to(tmp_path / "v2")
     (tmp_path / "next").replace(tmp_path / "current")
+    assert watch.changed() is None
     changed = watch.changed()
     assert changed is not None
     assert changed.products["duck"].stock == 2
+
+
+# -- while it is being written -----------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_being_written_counts_when_it_is_whole(watched: Watched) -> None:
+    """Every look finds a little more of it; none of these beginnings is ever in force, whatever it says."""
+    text = GOOD.format(stock=250)
+    for length in range(0, len(text), 7):
+        watched.path.write_text(text[:length])
+        assert watched.look() == -1
+        assert watched.watch.problems == ()
+    watched.path.write_text(text)
+    assert watched.stock() == 250
+
+
+def test_a_moment_without_the_file_is_not_told(watched: Watched) -> None:
+    watched.path.unlink()
+    assert watched.look() == -1
+    watched.path.write_text(GOOD.format(stock=2))
+    assert watched.stock() == 2
+    assert watched.watch.problems == ()
+
+
+def test_what_is_undone_before_the_second_look_never_counted(watched: Watched) -> None:
+    for stock in (2, 1, 3, 1):
+        watched.path.write_text(GOOD.format(stock=stock))
+        assert watched.look() == -1
+    assert watched.stock() == -1
+
+
+def test_a_change_between_the_first_reading_and_the_first_look_counts(tmp_path: Path) -> None:
+    """The shop was made from a text; the watch begins a moment later."""
+    path = tmp_path / "stock.toml"
+    path.write_text(GOOD.format(stock=1))
+    text = read_stock_file(path).text
+    path.write_text(GOOD.format(stock=2))
+    watch = StockWatch(path, text)
+    assert watch.changed() is None
+    changed = watch.changed()
+    assert changed is not None
+    assert changed.products["duck"].stock == 2
+
+
+def test_back_to_what_was_in_force_ends_the_complaint(watched: Watched) -> None:
+    watched.path.write_text("")
+    assert watched.stock() == -1
+    assert watched.watch.problems != ()
+    watched.path.write_text(GOOD.format(stock=1))
+    assert watched.stock() == 1
+    assert watched.watch.problems == ()
 
 
 def make_empty(path: Path) -> None:
@@ -158,7 +220,7 @@ def test_a_mended_file_is_taken_up_and_its_problems_are_forgotten(
     watched: Watched, spoil: Callable[[Path], None]
 ) -> None:
     spoil(watched.path)
-    watched.watch.changed()
+    watched.stock()
     if watched.path.is_dir():
         watched.path.rmdir()
     watched.path.unlink(missing_ok=True)
@@ -169,7 +231,8 @@ def test_a_mended_file_is_taken_up_and_its_problems_are_forgotten(
 
 def test_a_file_that_is_missing_at_first_is_taken_up_when_it_comes(tmp_path: Path) -> None:
     watch = StockWatch(tmp_path / "stock.toml")
-    assert watch.changed() is None
+    assert [watch.changed(), watch.changed()] == [None, None]
     assert "No such file" in watch.problems[0]
     (tmp_path / "stock.toml").write_text(GOOD.format(stock=5))
+    assert watch.changed() is None
     assert watch.changed() is not None

@@ -64,6 +64,9 @@ KEYS: tuple[Key, ...] = (
     Key("store.url", parse_store_url, "sqlite:apay.db", "APAY_STORE"),
     Key("stock.file", parse_path, "stock.toml", "APAY_STOCK"),
     Key("listen.reservation_ttl", parse_duration_between(300, 86_400), "30m"),
+    Key("listen.reservation_life", parse_duration_between(300, 604_800), "2h"),
+    Key("listen.reserved_per_buyer", parse_count_between(1, 1_000_000_000), 3),
+    Key("listen.reserved_alarm", parse_count_between(1, 1_000_000_000), 3),
     Key("listen.poll_timeout", parse_duration_between(1, 50), "50s"),
     Key("terms.version", parse_text),
     Key("terms.text_file", parse_path),
@@ -89,6 +92,8 @@ KEYS: tuple[Key, ...] = (
     Key("hooks.secret_file", parse_path),
     Key("secrets.keyring", parse_text),
 )
+# Those whose value is kept in seconds: a default such as "6h" says so.
+DURATIONS = frozenset(key.name for key in KEYS if isinstance(key.default, str) and key.default[:-1].isdigit())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,11 @@ class Config:
     @property
     def reservation_ttl_seconds(self) -> int:
         return int(self.values["listen.reservation_ttl"])
+
+    @property
+    def reservation_life_seconds(self) -> int:
+        """One reservation may last its whole `reservation_ttl` in any case."""
+        return max(int(self.values["listen.reservation_life"]), self.reservation_ttl_seconds)
 
     @property
     def poll_timeout_seconds(self) -> int:
@@ -328,5 +338,4 @@ def shown_value(config: Config, key: Key) -> str | None:
         return last_four(str(value))
     if isinstance(value, bool):
         return str(value).lower()
-    is_duration = isinstance(value, int) and isinstance(key.default, str)  # a default of "6h"
-    return render_duration(value) if is_duration else str(value)
+    return render_duration(value) if key.name in DURATIONS and isinstance(value, int) else str(value)

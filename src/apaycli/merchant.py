@@ -18,6 +18,8 @@ def read_shop(config: Config, stock: StockFile, mode: Mode) -> Shop:
         mode=mode,
         products=stock.products,
         reservation_ttl_seconds=config.reservation_ttl_seconds,
+        reserved_units_max=values["listen.reserved_per_buyer"],
+        reservation_life_seconds=config.reservation_life_seconds,
         messages=load_messages(values.get("messages.file"), config.decline_wordings),
         hooks=_hook_kinds(config),
         notify_chat=values.get("notify.chat"),

@@ -13,6 +13,7 @@ from apaycli.files import Real
 from apaycli.money import AMOUNT_MAX, AmountError, parse_amount
 from apaycli.text import show
 
+UNLIMITED = "unlimited"
 _UNITS_MAX = 1_000_000_000
 _SHIPPING_EXAMPLE = '[{ id = "post", title = "Post", prices = [{ label = "Post", amount = 60 }], countries = ["IN"] }]'
 
@@ -77,11 +78,24 @@ def amount_of(value: object, currency: str, *, signed: bool = False) -> int:
     return -amount if negative else amount
 
 
-def parse_units(value: object, least: int) -> int | None:
-    if value is None:
+def parse_stock(values: dict[str, Any]) -> int | None:
+    """Units ever offered; None where the merchant wrote "unlimited". Without the line nothing is: it may be on its
+    way to the disk."""
+    if "stock" not in values:
+        raise Bad(f'is missing; write stock = 10 (units ever offered) or stock = "{UNLIMITED}"')
+    value = values["stock"]
+    if value == UNLIMITED and _is_text(value):
         return None
+    return _units(value, 0, f', or "{UNLIMITED}"')
+
+
+def parse_max_per_buyer(value: object) -> int | None:
+    return None if value is None else _units(value, 1)
+
+
+def _units(value: object, least: int, other: str = "") -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _UNITS_MAX:
-        raise Bad(f"must be a whole number of units, {least} to {_UNITS_MAX}")
+        raise Bad(f"must be a whole number of units, {least} to {_UNITS_MAX}{other}")
     return value
 
 

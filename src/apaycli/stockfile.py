@@ -1,13 +1,13 @@
 """The merchant's stock file: TOML → products.
 
-Knows one file: its keys, what each may hold, and when it has changed. Never knows what was sold. All
+Knows one file: its keys, what each may hold, and when a change of it counts. Never knows what was sold. All
 problems are reported at once, each with file, product, key and what is allowed. Amounts are decimals in
 major units and are read exactly: a TOML real arrives here as the text that was written.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,15 @@ from apaycli.stock_values import (
     Bad,
     parse_flag,
     parse_forwarding,
+    parse_max_per_buyer,
     parse_need,
     parse_optional_text,
     parse_prices,
     parse_provider_data,
     parse_shipping,
+    parse_stock,
     parse_text,
     parse_tips,
-    parse_units,
 )
 from apaycli.text import nearest, show
 
@@ -50,24 +51,34 @@ _PRODUCT_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class StockFile:
-    """What the file says. `warnings` are whole sentences and do not stand in the way of selling."""
+    """What the file says. `warnings` are whole sentences and do not stand in the way of selling; `text` is what was
+    read."""
 
     products: Mapping[str, Product]
     warnings: tuple[str, ...] = ()
+    text: str = field(default="", repr=False)
 
 
 def read_stock_file(path: Path) -> StockFile:
     """Raises ConfigError with every problem found."""
     try:
-        table = parse_toml(read_own_text(path), path)
+        text = read_own_text(path)
     except FileProblem as problem:
         hint = "apay init writes a first one; docs/stock-file.md shows how" if not path.exists() else None
         raise ConfigError("the stock file cannot be read", problems=(str(problem),), hint=hint) from None
+    return _parse_stock_file(text, path)
+
+
+def _parse_stock_file(text: str, path: Path) -> StockFile:
+    try:
+        table = parse_toml(text, path)
+    except FileProblem as problem:
+        raise ConfigError("the stock file cannot be read", problems=(str(problem),)) from None
     reader = _Reader(path)
     products = reader.products(table)
     if reader.problems:
         raise ConfigError("the stock file has mistakes", problems=tuple(reader.problems))
-    return StockFile(products, tuple(reader.warnings))
+    return StockFile(products, tuple(reader.warnings), text)
 
 
 class _Reader:
@@ -129,8 +140,8 @@ class _Reader:
             price: lambda: parse_prices(values, currency),
             "title": lambda: parse_text(values, "title"),
             "description": lambda: parse_text(values, "description"),
-            "stock": lambda: parse_units(values.get("stock"), least=0),
-            "max_per_buyer": lambda: parse_units(values.get("max_per_buyer"), least=1),
+            "stock": lambda: parse_stock(values),
+            "max_per_buyer": lambda: parse_max_per_buyer(values.get("max_per_buyer")),
             "sold_out": lambda: parse_optional_text(values.get("sold_out")),
             "photo_url": lambda: parse_optional_text(values.get("photo_url")),
             "need": lambda: parse_need(values.get("need", [])),
@@ -175,30 +186,46 @@ def _limits(fields: Mapping[str, Any], price: str, currency: str) -> Iterator[Pr
 
 
 class StockWatch:
-    """Tells when the file has changed, and keeps what was last good."""
+    """Tells when the file has changed, and keeps what was last good.
 
-    def __init__(self, path: Path) -> None:
+    A change counts when two looks in a row see the same: an editor may be in the middle of writing, or the file may be
+    gone for a moment. What is compared is the content: size and times of a file can be what they were before.
+    """
+
+    def __init__(self, path: Path, in_force: str | None = None) -> None:
+        """`in_force` is the text that was read before: what has changed since then counts as well."""
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._taken = self._seen = None if in_force is None else _Look(in_force)
         self.problems: tuple[str, ...] = ()
 
     def changed(self) -> StockFile | None:
-        """What the file says now, if that is new and good; `problems` holds what is wrong with it otherwise."""
-        seen = self._fingerprint()
-        if seen == self._seen:
+        """What the file says now, if that is new, seen twice, and good; `problems` holds what is wrong with it
+        otherwise."""
+        look, before = self._look(), self._seen
+        self._seen = look
+        if look != before or look == self._taken:
             return None
-        self._seen = seen
+        self._taken = look
         try:
-            read = read_stock_file(self._path)
+            if look.text is None:
+                raise ConfigError("the stock file cannot be read", problems=(look.trouble,))
+            read = _parse_stock_file(look.text, self._path)
         except ConfigError as error:
-            self.problems = error.problems or (error.message,)
+            self.problems = error.problems
             return None
         self.problems = ()
         return read
 
-    def _fingerprint(self) -> tuple[int, int, int]:
+    def _look(self) -> "_Look":
         try:
-            status = self._path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return (status.st_mtime_ns, status.st_size, status.st_ino)
+            return _Look(read_own_text(self._path))
+        except FileProblem as problem:
+            return _Look(None, str(problem))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look at the file saw: its text, or why it has none."""
+
+    text: str | None
+    trouble: str = ""

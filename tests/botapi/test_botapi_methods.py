@@ -114,6 +114,7 @@ EFFECTS: dict[str, Effect] = {
     "no inline result": AnswerInlineQuery("4241990133470210301", (), ""),
     "inline results with more to come": AnswerInlineQuery("4241990133470210301", (PLAIN, FULL), "50"),
     "no delivery": AnswerShippingQuery("2413557190573486601", error_message="Sorry, not there."),
+    "no delivery, with an option beside it": AnswerShippingQuery("1", error_message="Sorry.", stand_in=POST),
     "ways of delivery": AnswerShippingQuery("2413557190573486601", (POST,)),
     "a text with buttons": SendText(
         1, "For sale", (Button("Tea", "b:tea"), Button("Tea", url="https://t.me/x?start=y"))

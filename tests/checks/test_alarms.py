@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from apaycli.checks.status import ALARMS, DEAF_MILLISECONDS, Status, alarms_of
-from apaycli.store.values import Gap, LedgerCounts, ListenerRun, MissingReceipt, Restore
+from apaycli.core.stock import StockLevel
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun, MissingReceipt, ReservedUnits, Restore
 
 NOW = 1_767_261_600_000
 HOUR = 3_600_000
@@ -14,6 +15,8 @@ COUNTS = LedgerCounts(9, 1, 1, 1, 2, 0, 0, 0, 1, 1, 3, 40)
 RUN = ListenerRun(4711, "test", NOW - HOUR, NOW - 1_000, NOW - 30_000, None)
 RESTORE = Restore(NOW - HOUR, NOW - 60_000, "apay.db.before-20260101T095900Z", True)
 GOOD = Status(NOW, "test", RUN, COUNTS, (), 10**9, (), 6 * HOUR)
+
+DUCKS = StockLevel("duck", "Duck", 9, 4, 3)
 
 RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("ledger", {"ledger_doubt": "it is missing", "ledger_missing": True, "run": None}, "it is missing"),
@@ -41,6 +44,14 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("restore", {"restores": (replace(RESTORE, backup_ends_at=0),)}, "from a backup that was empty: payments"),
     ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "mention a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
+    ("shipping", {"counts": replace(COUNTS, shipping_failures=1, shipping_error="no")}, "1 buyer got no answer about"),
+    (
+        "shipping",
+        {"counts": replace(COUNTS, shipping_failures=2, shipping_free_left_out=1, shipping_error="no")},
+        "2 buyers got no answer about delivery and could not pay; 1 buyer was not offered a delivery option that costs"
+        " nothing; the last reason: no",
+    ),
+    ("shipping", {"counts": replace(COUNTS, shipping_free_left_out=3)}, "3 buyers were not offered"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),
     ("support", {"counts": replace(COUNTS, support_requests=2, support_oldest_at=NOW - 24 * HOUR)}, "2 open"),
     (
@@ -50,6 +61,21 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("backup", {"backup_every": HOUR // 4}, "there is no backup"),
     ("stock", {"stock_problems": ("line 3: no",)}, "line 3: no"),
+    (
+        "overcommitted",
+        {"levels": (StockLevel("tea", "Tea", 9, 4, 5), StockLevel("duck", "Duck", 9, 8, 2))},
+        "more is sold and reserved than the stock file has: duck: stock 9, sold 8, reserved 2",
+    ),
+    (
+        "reserved",
+        {"levels": (DUCKS,), "reserved": (ReservedUnits("duck", 1001, 3, 3, NOW - 1),)},
+        "buyer 1001 has 3 of 5 units of duck reserved since 2026-01-01T09:59:59Z, and has not paid",
+    ),
+    (
+        "reserved",
+        {"levels": (DUCKS,), "reserved": (ReservedUnits("duck", 7, 2, 1, NOW), ReservedUnits("duck", 8, 3, 1, 0))},
+        "buyer 8 has 3 of 5 units",
+    ),
     ("disk", {"free_bytes": 99 * 2**20}, "99 MiB are free"),
 ]
 
@@ -67,6 +93,22 @@ def test_each_alarm_rings_alone(name: str, changes: dict[str, Any], sentence: st
     assert alarm.name == name
     assert sentence in alarm.sentence
     assert alarm.next_step
+
+
+@pytest.mark.parametrize(
+    ("levels", "reserved"),
+    [
+        ((DUCKS,), ReservedUnits("duck", 1001, 2, 9, 0)),  # less than half of what is left
+        ((DUCKS,), ReservedUnits("duck", 1001, 5, 2, NOW - HOUR)),  # a large order, for half an hour at most
+        ((replace(DUCKS, stock=None),), ReservedUnits("duck", 1001, 9, 9, 0)),
+        ((), ReservedUnits("duck", 1001, 9, 9, 0)),  # it has left the stock file
+    ],
+)
+def test_who_has_something_reserved_is_no_alarm_by_that(
+    levels: tuple[StockLevel, ...], reserved: ReservedUnits
+) -> None:
+    status = replace(GOOD, levels=levels, reserved=(reserved,), reservation_ttl_milliseconds=HOUR)
+    assert alarms_of(status) == []
 
 
 @pytest.mark.parametrize(("mode", "listen"), [("test", "apay listen"), ("live", "apay listen --live")])

@@ -36,7 +36,7 @@ def wrong_usage(shop: Shop, *more: str) -> Done:
 
 
 def wrong_stock_file(shop: Shop, *more: str) -> Done:
-    shop.write_stock(STOCK.replace("price = 499", "price = 1e3").replace("stock = 10", "stok = 10"))
+    shop.write_stock(STOCK.replace("price = 499", "price = 1e3").replace("stock = 10", "stock = 10\nstok = 10"))
     return shop.run("stock", *more)
 
 

@@ -147,7 +147,7 @@ def test_a_huge_argument_is_refused_in_a_few_words(shop: Shop, option: str) -> N
 
 
 def test_a_paused_product_is_not_sent(shop: Shop) -> None:
-    shop.write_stock(STOCK.replace("stock = 10", "paused = true"))
+    shop.write_stock(STOCK.replace("stock = 10", "stock = 10\npaused = true"))
     assert "rubber-duck is paused in" in refusal(shop, "rubber-duck", "--to", RAHIM)
 
 

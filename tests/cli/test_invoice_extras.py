@@ -12,7 +12,8 @@ from shop import CHANNEL, RAHIM, STOCK, SUPERGROUP, Shop
 DUCK = ("send-invoice", "rubber-duck", "--to", CHANNEL, "--dry-run")
 RICH = STOCK.replace(
     "stock = 10",
-    """photo_url = "https://shop.example/stock.jpg"
+    """stock = 10
+photo_url = "https://shop.example/stock.jpg"
 need = ["email"]
 tips = { max = 20, suggested = [5] }
 shipping = [{ id = "home", title = "Home", price = 10 }]
@@ -302,13 +303,13 @@ def test_what_is_json_reaches_telegram_as_json(shop: Shop, content: str) -> None
 )
 def test_the_stock_files_data_arrive_as_they_are_written(shop: Shop, written: str, arrives: object) -> None:
     """A number stays a number."""
-    shop.write_stock(STOCK.replace("stock = 10", f"provider_data = {written}"))
+    shop.write_stock(STOCK.replace("stock = 10", f"stock = 10\nprovider_data = {written}"))
     assert json.loads(extras(shop)["provider_data"]) == arrives
 
 
 @pytest.mark.parametrize("written", ["'NaN'", "'{'", "'" + "[" * 60_000 + "'"], ids=["nan", "open", "deep"])
 def test_the_stock_files_data_are_json_too(shop: Shop, written: str) -> None:
-    shop.write_stock(STOCK.replace("stock = 10", f"provider_data = {written}"))
+    shop.write_stock(STOCK.replace("stock = 10", f"stock = 10\nprovider_data = {written}"))
     done = shop.run(*DUCK)
     assert done.code == 3
     assert "products.rubber-duck.provider_data must be a table, or JSON in quotes" in done.err

@@ -15,7 +15,7 @@ from sold_ledger import Day, payment, query
 KEYS = (
     "invoice_id", "mode", "state", "chat_id", "message_id", "link", "sku", "title", "quantity", "currency",
     "total_amount", "invoice_payload", "forwarding", "uses", "uses_paid", "uses_held", "uses_left", "buyer_id",
-    "created_at", "sent_at", "expires_at", "cancelled_at", "send_error",
+    "created_at", "sent_at", "expires_at", "cancelled_at", "send_error", "old_price",
 )  # fmt: skip
 HOSTILE = "\x1b[2J\u202eevil\n[red]x"
 
@@ -100,7 +100,7 @@ def test_what_was_sent_is_said_in_full(shop: Shop) -> None:
         "currency": "INR", "total_amount": 99800, "invoice_payload": stored["invoice_payload"],
         "forwarding": "pay-button", "uses": 3, "uses_paid": 0, "uses_held": 0, "uses_left": 3, "buyer_id": "1002",
         "created_at": "2026-01-01T10:00:00Z", "sent_at": "2026-01-01T10:00:00Z", "expires_at": "2026-01-01T12:00:00Z",
-        "cancelled_at": None, "send_error": None,
+        "cancelled_at": None, "send_error": None, "old_price": False,
     }  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def test_a_cancelled_one_is_declined(shop: Shop) -> None:
     invoice_id, listening = send(shop, to=RAHIM), Listening(shop)
     assert listening.ask(1, invoice_id) is None
     done = shop.run("invoices", "cancel", invoice_id)
-    assert (done.code, done.out) == (0, f"{invoice_id}: cancelled; paid 0 time(s) before\n")
+    assert (done.code, done.out) == (0, f"{invoice_id}: cancelled; paid 0 times before\n")
     assert listening.ask(2, invoice_id) is DeclineReason.CANCELLED
     row = shown(shop, invoice_id)
     assert (row["state"], row["uses_left"], row["cancelled_at"]) == ("cancelled", 0, "2026-01-01T10:00:00Z")
@@ -318,7 +318,7 @@ def test_whoever_is_paying_it_is_named_and_the_money_still_recorded(shop: Shop) 
     invoice_id, listening = send(shop, to=RAHIM), Listening(shop)
     assert listening.ask(1, invoice_id) is None
     done = shop.run("invoices", "cancel", invoice_id)
-    assert "apay: warning: 1 buyer(s) are paying it right now: their money is still recorded" in done.err
+    assert "apay: warning: 1 buyer is paying right now: what they pay is still recorded" in done.err
     listening.pay(2, invoice_id)
     with shop.store() as store:
         (receipt,) = store.receipts(ReceiptFilter())
@@ -354,4 +354,123 @@ def test_a_ledger_of_another_bot_is_left_alone(shop: Shop) -> None:
     invoice_id = send(shop)
     other = "4711:" + "A" * 35
     assert shop.run("invoices", "cancel", invoice_id, APAY_BOT_TOKEN=other).code == 3
+    assert shown(shop, invoice_id)["state"] == "sent"
+
+
+# -- prices that have changed ------------------------------------------------------------------------------------------
+
+
+def reprice(shop: Shop, before: str = "price = 499", after: str = "price = 599") -> None:
+    text = shop.stock_file.read_text()
+    assert before in text
+    shop.write_stock(text.replace(before, after, 1))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "old"),
+    [
+        ("price = 499", "price = 599", True),
+        ("price = 499", 'prices = [{ label = "Duck", amount = 450 }, { label = "GST", amount = 49 }]', False),
+        ('title = "Rubber duck"', 'title = "Bath duck"', False),
+        ("stock = 10", "stock = 11", False),
+        ('currency = "INR"', 'currency = "BDT"', True),
+    ],
+)
+def test_an_open_invoice_with_another_price_than_its_product_says_so(
+    shop: Shop, before: str, after: str, old: bool
+) -> None:
+    several, one = send(shop, "--quantity", "3"), send(shop)
+    assert [row["old_price"] for row in listed(shop)] == [False, False]
+    reprice(shop, before, after)
+    assert {row["invoice_id"]: row["old_price"] for row in listed(shop)} == {several: old, one: old}
+    assert shown(shop, one)["old_price"] is old
+    assert shop.run("invoices", "list").out.count(" (old price)\t") == 2 * old
+
+
+def test_what_cannot_be_paid_any_more_has_no_old_price(shop: Shop) -> None:
+    cancelled, expired, paid, refused = (
+        send(shop),
+        send(shop, "--expires", "1h"),
+        send(shop, to=RAHIM),
+        send(shop, to=NOBODY),
+    )
+    shop.run("invoices", "cancel", cancelled)
+    listening = Listening(shop)
+    assert listening.ask(1, paid) is None
+    listening.pay(2, paid)
+    shop.clock.advance(3600)
+    still = send(shop)
+    reprice(shop)
+    wanted = {cancelled: False, expired: False, paid: False, refused: False, still: True}
+    assert {row["invoice_id"]: row["old_price"] for row in listed(shop)} == wanted
+    assert shop.run("invoices", "cancel", "--old-price", "--yes").out == "Cancelled 1 open invoice with an old price.\n"
+    assert shown(shop, expired)["state"] == "expired"
+
+
+def test_without_a_product_there_is_nothing_to_compare_with(shop: Shop) -> None:
+    words = ("--title", "Tea", "--description", "Black.", "--price", "Tea=450", "--currency", "INR")
+    shop.run("send-invoice", *words, "--to", CHANNEL, "--yes")
+    invoice_id = send(shop)
+    assert sorted((row["sku"] or "", row["old_price"]) for row in listed(shop)) == [("", None), ("rubber-duck", False)]
+    shop.write_stock("oops [")
+    assert [row["old_price"] for row in listed(shop)] == [None, None]
+    assert shop.run("invoices", "cancel", "--old-price", "--yes").code == 3
+    assert shown(shop, invoice_id)["state"] == "sent"
+
+
+def test_one_command_cancels_them_and_nothing_else(shop: Shop) -> None:
+    first, second = send(shop), send(shop, "--quantity", "2")
+    reprice(shop)
+    fresh = send(shop)
+    tried = shop.run("invoices", "cancel", "--old-price", "--dry-run")
+    assert tried.code == 0
+    assert {cell(line, 0) for line in tried.out.splitlines()} == {first, second}
+    assert "apay: 2 open invoices with an old price would be cancelled.\n" in tried.err
+    assert shop.run("invoices", "cancel", "--old-price").code == 8  # it asks for a confirmation
+    assert {row["state"] for row in listed(shop)} == {"sent"}
+    done = shop.run("invoices", "cancel", "--old-price", "--yes")
+    assert (done.code, done.out, done.err) == (0, "Cancelled 2 open invoices with an old price.\n", "")
+    assert {row["invoice_id"]: row["state"] for row in listed(shop)} == {
+        first: "cancelled", second: "cancelled", fresh: "sent",
+    }  # fmt: skip
+    assert Listening(shop).ask(1, first) is DeclineReason.CANCELLED
+    again = shop.run("invoices", "cancel", "--old-price", "--yes")
+    assert (again.code, again.out, again.err) == (0, "", "apay: No open invoice has an old price.\n")
+
+
+def test_only_the_named_products_are_cancelled(shop: Shop) -> None:
+    duck = send(shop)
+    shop.run("send-invoice", "bear", "--to", CHANNEL, "--yes")
+    reprice(shop)
+    reprice(shop, "price = 1500", "price = 1600")
+    done = shop.run("invoices", "cancel", "--old-price", "--sku", "rubber-duck", "--yes", "--json")
+    assert [(row["invoice_id"], row["state"]) for row in done.json] == [(duck, "cancelled")]
+    assert [row["sku"] for row in listed(shop) if row["old_price"]] == ["bear"]
+
+
+def test_who_is_paying_an_old_price_still_pays_it(shop: Shop) -> None:
+    invoice_id, listening = send(shop), Listening(shop)
+    assert listening.ask(1, invoice_id) is None
+    reprice(shop)
+    done = shop.run("invoices", "cancel", "--old-price", "--yes")
+    assert "1 buyer is paying right now" in done.err
+    listening.pay(2, invoice_id)
+    with shop.store() as store:
+        (receipt,) = store.receipts(ReceiptFilter())
+    assert (receipt.flag, receipt.total_amount) == (None, 49900)
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("inv_1", "--old-price"), ("inv_1", "--sku", "bear"), ("--old-price", "--sku", "x")]
+)
+def test_an_odd_way_to_name_them_is_refused(shop: Shop, words: tuple[str, ...]) -> None:
+    invoice_id = send(shop)
+    assert shop.run("invoices", "cancel", *words, "--yes").code == 2
+    assert shown(shop, invoice_id)["state"] == "sent"
+
+
+def test_a_dry_run_cancels_not_even_one(shop: Shop) -> None:
+    invoice_id = send(shop)
+    done = shop.run("invoices", "cancel", invoice_id, "--dry-run")
+    assert (done.code, done.out) == (0, f"{invoice_id}: would be cancelled; paid 0 times before\n")
     assert shown(shop, invoice_id)["state"] == "sent"

@@ -25,7 +25,7 @@ INVOICE = Invoice(
     created_at=AT,
 )  # fmt: skip
 RAHIM = User(1001, "Rahim", "Uddin", "rahim")
-RESERVATION = Reservation(7, "inv_1", 1001, "rubber-duck", 2, AT)
+RESERVATION = Reservation(7, "inv_1", 1001, "rubber-duck", 2, AT, AT)
 
 
 def answered(reason: DeclineReason | None = None, **changes: Any) -> events.Answered:
@@ -142,10 +142,29 @@ TALK: list[tuple[events.Event, str]] = [
         "apay: the stock file has changed: 3 product(s) in force\napay: warning: odd price\n",
     ),
     (
+        events.OldPrices(AT, "duck", 2),
+        "apay: warning: duck has another price or currency now; 2 open invoices still have the old one and can be paid"
+        " as sent. To cancel: apay invoices cancel --old-price duck\n",
+    ),
+    (
+        events.OldPrices(AT, "duck", 1),
+        "apay: warning: duck has another price or currency now; 1 open invoice still has the old one and can be paid"
+        " as sent. To cancel: apay invoices cancel --old-price duck\n",
+    ),
+    (
         events.StockRefused(AT, ("first", "second")),
         "apay: the stock file has mistakes; the last good one stays in force\n  first\n  second\n",
     ),
     (events.Replied(AT, "sendMessage", "it failed"), "apay: sendMessage failed: it failed\n"),
+    (
+        events.ShippingFailed(AT, "5", "refused", "no"),
+        "apay: warning: a buyer got no answer about delivery and could not pay: no\n",
+    ),
+    (
+        events.ShippingFailed(AT, "5", "free_left_out", "no"),
+        "apay: warning: Telegram refuses delivery options that cost nothing: a buyer was offered the others only."
+        " Give each a price; apay stock check names them\n",
+    ),
     (events.BackedUp(AT, "b/apay.db.gz", 7, None), ""),
     (
         events.BackedUp(AT, "b/apay.db.gz", 7, "it ended with 1"),
@@ -273,7 +292,7 @@ HOSTILE_EVENTS: list[events.Event] = [
     events.Ready(AT, HOSTILE),
     events.StockRefused(AT, (HOSTILE,)),
     events.StockTaken(AT, 1, (HOSTILE,)),
-    events.Expired(AT, Reservation(7, "inv_1", 1001, HOSTILE, 2, AT)),
+    events.Expired(AT, Reservation(7, "inv_1", 1001, HOSTILE, 2, AT, AT)),
 ]
 
 

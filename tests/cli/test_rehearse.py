@@ -23,6 +23,9 @@ sold_out = "All gone, sorry."
 chat = 1001
 [hooks]
 on_paid = ["./hook"]
+[listen]
+reservation_ttl = "20m"
+reserved_per_buyer = 2
 """
 
 
@@ -62,7 +65,8 @@ def test_a_shop_that_cannot_sell_stops_at_its_step(shop: Shop) -> None:
 
 
 def test_with_nothing_for_sale_there_is_nothing_to_rehearse(shop: Shop) -> None:
-    shop.write_stock('currency = "INR"\n[products.duck]\ntitle = "D"\ndescription = "D"\nprice = 499\npaused = true\n')
+    words = 'title = "D"\ndescription = "D"\nprice = 499\nstock = 1\npaused = true\n'
+    shop.write_stock(f'currency = "INR"\n[products.duck]\n{words}')
     done = shop.run("check-live", "--rehearse")
     assert done.code == 2
     assert "nothing for sale" in done.err

@@ -121,7 +121,7 @@ def test_a_link_can_be_for_one_buyer(shop: Shop) -> None:
 
 
 def test_the_stock_files_forwarding_is_for_messages(shop: Shop) -> None:
-    shop.write_stock(STOCK.replace("stock = 10", 'forwarding = "deep-link"'))
+    shop.write_stock(STOCK.replace("stock = 10", 'stock = 10\nforwarding = "deep-link"'))
     assert shop.run(*LINK, "--json").json["forwarding"] == "pay-button"
     assert "start_parameter" not in shop.requests("createInvoiceLink")[0]["params"]
 

@@ -70,7 +70,7 @@ def payment(**changes: Any) -> SuccessfulPayment:
 
 
 def reservation(**changes: Any) -> Reservation:
-    return replace(Reservation(31, "inv-1", ASHA.user_id, "duck", 1, NOW + 60_000), **changes)
+    return replace(Reservation(31, "inv-1", ASHA.user_id, "duck", 1, NOW + 60_000, NOW - 60_000), **changes)
 
 
 def checkout_facts(**changes: Any) -> CheckoutFacts:

@@ -279,7 +279,7 @@ def test_inline_results_come_in_pages(offset: str, first: int, count: int, next_
 def test_delivery_is_offered_by_country(country_code: str, options: tuple[ShippingOption, ...]) -> None:
     asked = ShippingQuery(1, "sq-1", ASHA, "payload-1", country_code)
     answer = reply_to_shipping_query(asked, invoice(shipping=(POST, PICKUP)), shop())
-    assert answer == AnswerShippingQuery("sq-1", options)
+    assert answer == AnswerShippingQuery("sq-1", options, ENGLISH["declined_unavailable"])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from core_samples import ASHA, NOW, RAHIM, TTL_SECONDS, checkout_facts, invoice,
 
 from apaycli.core.decide import DECLINE_RULES, decide_pre_checkout, decline, refusal_releases
 from apaycli.core.incoming import PreCheckoutQuery
-from apaycli.core.messages import EVERY_LANGUAGE, Messages
+from apaycli.core.messages import ENGLISH, EVERY_LANGUAGE, Messages
 from apaycli.core.model import (
     CheckoutFacts,
     Decision,
@@ -34,12 +34,18 @@ class Scene:
     facts: CheckoutFacts
     product: Product | None
     terms_version: str | None = None  # must be agreed to
+    reserved_units_max: int | None = None
+    reservation_life_seconds: int | None = None
 
     def decide(self) -> Decision:
         products = (self.product,) if self.product else (product(sku="bear"),)
         must = {"terms_version": self.terms_version, "require_acceptance": self.terms_version is not None}
+        bounds = {
+            "reserved_units_max": self.reserved_units_max,
+            "reservation_life_seconds": self.reservation_life_seconds,
+        }
         facts = replace(self.facts, invoice=self.invoice)
-        return decide_pre_checkout(self.query, facts, shop(*products, **must), NOW)
+        return decide_pre_checkout(self.query, facts, shop(*products, **must, **bounds), NOW)
 
     def having(self, *troubles: "Trouble") -> "Scene":
         scene = self
@@ -98,7 +104,11 @@ def test_the_order_of_reasons_is_the_contract() -> None:
 
 
 def test_rules_stand_in_the_order_of_the_reasons() -> None:
-    assert [reason for reason, _ in DECLINE_RULES] == list(DeclineReason)[1:]  # the first has no invoice to look at
+    rules = dict.fromkeys(reason for reason, _ in DECLINE_RULES)  # one reason may have several, side by side
+    assert list(rules) == list(DeclineReason)[1:]  # the first has no invoice to look at
+    assert [reason for reason, _ in DECLINE_RULES] == sorted(
+        (r for r, _ in DECLINE_RULES), key=list(DeclineReason).index
+    )
     assert list(TROUBLES) == list(DeclineReason)
 
 
@@ -236,6 +246,107 @@ OWN = _facts(own_reservation=reservation(), uses_held=1, stock_held=1, buyer_uni
 def test_the_same_buyer_reenters_whatever_has_run_out(trouble: Trouble) -> None:
     decision = GOOD.having(OWN, trouble).decide()
     assert (decision.ok, decision.effect) == (True, Reenter(31, NOW + TTL_SECONDS * 1000))
+
+
+# -- what one buyer may have reserved ----------------------------------------------------------------------------------
+
+LIFE_SECONDS = 7200
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reserved", "accepted"),
+    [
+        (_both(), 2, True),
+        (_both(), 3, False),
+        (_both(), 50, False),
+        (_invoice(quantity=10), 2, True),  # a large order counts when it is the other one
+        (_invoice(quantity=10), 3, False),
+        (_invoice(buyer_id=ASHA.user_id), 3, True),  # the merchant named this buyer
+        (_product(stock=None), 3, True),  # what cannot run out
+        (OWN, 3, True),  # it is among them
+    ],
+)
+def test_units_reserved_in_other_invoices_are_bounded(trouble: Trouble, reserved: int, accepted: bool) -> None:
+    scene = replace(GOOD.having(trouble, _facts(buyer_reserved=reserved)), reserved_units_max=3)
+    decision = scene.decide()
+    assert decision.ok is accepted
+    if not accepted:
+        assert decision.reason == DeclineReason.BUYER_LIMIT
+        assert decision.error_message == ENGLISH["declined_buyer_reserved"]
+    assert replace(scene, reserved_units_max=None).decide().ok
+
+
+def test_the_bound_goes_with_the_reservation_into_the_ledger() -> None:
+    scene = replace(GOOD, reserved_units_max=3)
+    bounded, unlimited = scene.decide().effect, scene.having(_product(stock=None)).decide().effect
+    assert isinstance(bounded, Reserve)
+    assert isinstance(unlimited, Reserve)
+    assert (bounded.reserved_max, unlimited.reserved_max) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("age", "minutes"),
+    [(0, 30), (60, 30), (90, 30), (91, 29), (115, 5), (116, None), (120, None), (500, None)],
+)
+def test_renewals_end_and_every_accept_is_worth_five_minutes(age: int, minutes: int | None) -> None:
+    """A reservation lives at most two hours; near its end the query is declined, and what was promised stands."""
+    own = reservation(created_at=NOW - age * MINUTE, expires_at=NOW + MINUTE)
+    scene = replace(GOOD.having(OWN, _facts(own_reservation=own)), reservation_life_seconds=LIFE_SECONDS)
+    decision = scene.decide()
+    if minutes is None:
+        assert (decision.ok, decision.reason, decision.effect) == (False, DeclineReason.BUYER_LIMIT, None)
+        assert decision.error_message == ENGLISH["declined_buyer_reserved"]
+    else:
+        assert decision.effect == Reenter(31, NOW + minutes * MINUTE)
+
+
+def test_a_deadline_that_was_promised_before_is_never_taken_back() -> None:
+    """Somebody lowered `reservation_life` meanwhile."""
+    own = reservation(created_at=NOW - 900 * MINUTE, expires_at=NOW + 20 * MINUTE)
+    scene = replace(GOOD.having(OWN, _facts(own_reservation=own)), reservation_life_seconds=LIFE_SECONDS)
+    assert scene.decide().effect == Reenter(31, NOW + 20 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("expired", "minutes"),
+    [
+        ([(-60, -30)], 30),
+        ([(-60, -30), (-120, -60)], 30),
+        ([(-120, -10)], 10),
+        ([(-120, 0)], None),
+        ([(-30, 0)] * 4, None),
+        ([(-240, -119), (-30, 0)], None),  # its end is what counts
+        ([(-240, -120), (-30, 0)], 30),  # two hours later nothing of it does
+        ([(-10, 9000)], 30),  # the clock was wrong
+    ],
+)
+def test_expired_reservations_of_a_product_count_for_as_long_again(
+    expired: list[tuple[int, int]], minutes: int | None
+) -> None:
+    """So a unit cannot be kept by taking it again in the moment in which it expires."""
+    times = tuple((NOW + begun * MINUTE, NOW + ended * MINUTE) for begun, ended in expired)
+    scene = replace(GOOD.having(_facts(buyer_expired=times)), reservation_life_seconds=LIFE_SECONDS)
+    decision = scene.decide()
+    if minutes is None:
+        assert decision.reason == DeclineReason.BUYER_LIMIT
+    else:
+        assert isinstance(decision.effect, Reserve)
+        assert decision.effect.expires_at == NOW + minutes * MINUTE
+    for free in (
+        _invoice(buyer_id=ASHA.user_id),
+        _product(stock=None),
+        _both(_product(stock=None), _invoice(uses_max=2)),
+    ):
+        assert scene.having(free).decide().ok
+
+
+def test_the_last_use_of_an_unlimited_product_is_bounded_in_time_as_well() -> None:
+    own = reservation(created_at=NOW - 119 * MINUTE)
+    trouble = _both(OWN, _facts(own_reservation=own), _product(stock=None))
+    scene = replace(GOOD.having(trouble), reservation_life_seconds=LIFE_SECONDS)
+    assert scene.decide().ok
+    assert scene.having(_invoice(uses_max=1)).decide().reason == DeclineReason.BUYER_LIMIT
 
 
 def test_reentry_never_shortens_the_deadline() -> None:

@@ -209,7 +209,7 @@ class Books:
         quantity = self.invoices[invoice_id].quantity
         number = len(self.reservations) + 1
         key = (invoice_id, buyer.user_id)
-        self.reservations[key] = Reservation(number, invoice_id, buyer.user_id, "duck", quantity, NOW)
+        self.reservations[key] = Reservation(number, invoice_id, buyer.user_id, "duck", quantity, NOW, NOW)
         self.held += quantity
         self.uses_held[invoice_id] += 1
 

@@ -349,7 +349,8 @@ def way(
     [
         ((), "INR", []),
         ((way(),), "INR", []),
-        ((way(amounts=(0,)),), "INR", []),
+        ((way(amounts=(0,)),), "INR", [("shipping", "warn")]),
+        ((way(amounts=(100, -100)),), "INR", [("shipping", "warn")]),
         ((way("post", "Post", (6000,), "IN", "BD"),), "INR", []),
         ((way("a"), way("b")), "INR", []),
         ((way(), way()), "INR", [("shipping", "refuse")]),
@@ -364,7 +365,7 @@ def way(
         ((way("post", "Post", (6000,), "IND"),), "INR", [("shipping", "refuse")]),
         ((way("post", "Post", (6000,), "in"),), "INR", [("shipping", "refuse")]),
         ((way(amounts=(6050,)),), "XXX", []),
-        ((way(amounts=()),), "INR", []),
+        ((way(amounts=()),), "INR", [("shipping", "warn")]),
     ],
     ids=str,
 )

@@ -26,13 +26,13 @@ KEYS = (
     "title description price prices currency stock max_per_buyer sold_out photo_url need tips shipping forwarding "
     "paused titel tips.max 'x y' \"\\u001b\""
 ).split(" ")
-DUCK = {"title": "'Duck'", "description": "'Y.'", "price": "499"}
+DUCK = {"title": "'Duck'", "description": "'Y.'", "price": "499", "stock": "7"}
 # What fits, behind each key; the price comes in two ways.
 FITTING = {
     "title": ("'Duck'", "'Duck ৳ 🦆'", '"A \\"real\\" one"'),
     "description": ("'Yellow.'", '"""Yellow, \\\n    8 cm."""'),
     "currency": ("'BDT'", "'INR'"),
-    "stock": ("3", "0", "  3", "1_000"),
+    "stock": ("3", "0", "  3", "1_000", "'unlimited'"),
     "max_per_buyer": ("2",),
     "sold_out": ("'Next week.'",),
     "photo_url": ("'https://shop.example/d.jpg'",),
@@ -153,16 +153,18 @@ def key_of(line: str) -> str:
     return line.partition("=")[0].strip()
 
 
-REST = st.lists(st.sampled_from(written(*list(FITTING)[2:])), max_size=5, unique_by=key_of)
-NEEDED = [st.sampled_from(ways) for ways in (PRICES, written("title"), written("description"))]
+REST = st.lists(
+    st.sampled_from(written(*(key for key in list(FITTING)[2:] if key != "stock"))), max_size=5, unique_by=key_of
+)
+NEEDED = [st.sampled_from(ways) for ways in (PRICES, written("title"), written("description"), written("stock"))]
 MORE: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
     lines(st.sampled_from(KEYS)) | st.sampled_from(BLOCKS), max_size=1
 )
 SKUS = ("duck", "bear", "zebra-2", "'goat'", "d" * 32, "5", "cat", "dog", "a.b", '"x y"', "Duck", "d" * 33, "duck.tips")
 # A table that should do, and sometimes one line more that should not.
 PRODUCTS = st.builds(
-    lambda sku, comment, rest, price, title, description, more: (
-        [f"[products.{sku}]{comment}", price, *rest, title, description, *more, ""]
+    lambda sku, comment, rest, price, title, description, stock, more: (
+        [f"[products.{sku}]{comment}", price, *rest, title, description, stock, *more, ""]
     ),
     *(st.sampled_from(SKUS), st.sampled_from(COMMENTS), REST, *NEEDED, MORE),
 )
@@ -193,7 +195,7 @@ def test_a_price_is_read_to_the_last_digit(amount: int, currency: str, path: Pat
     """Written as a number and as a text."""
     price = f"{Decimal(amount).scaleb(-currencies()[currency].exponent):f}"
     prices = f"[{{ label = 'a', amount = {price} }}, {{ label = 'b', amount = '{price}' }}]"
-    head = f"currency = '{currency}'\n[products.duck]\ntitle = 'D'\ndescription = 'Y'\n"
+    head = f"currency = '{currency}'\n[products.duck]\ntitle = 'D'\ndescription = 'Y'\nstock = 1\n"
     put(path, f"{head}prices = {prices}\n".encode())
     try:
         stock = read_stock_file(path)

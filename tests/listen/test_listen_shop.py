@@ -289,6 +289,97 @@ def test_a_shipping_query_is_answered_again_while_there_is_time(rig: Rig) -> Non
     rig.truth_kept()
 
 
+PICKUP = ShippingOption("pickup", "Pick it up", (LabeledPrice("Pick it up", 0),))
+
+
+def troubles(rig: Rig) -> list[str]:
+    """What the ledger, the events and the counts of `apay status` say about shipping: the same."""
+    kinds = [kind for (kind,) in rig.rows("SELECT kind FROM shipping_troubles ORDER BY happened_at")]
+    assert [event.kind for event in rig.happened(events.ShippingFailed)] == kinds
+    counts = rig.store.counts("test")
+    assert counts.shipping_failures + counts.shipping_free_left_out == len(kinds)
+    return kinds
+
+
+@pytest.mark.parametrize(
+    ("offered", "strict", "outcome", "option", "told"),
+    [
+        ((PICKUP, POST), True, "accepted", "post", ["free_left_out"]),
+        ((PICKUP, POST), False, "accepted", "pickup", []),
+        ((PICKUP,), True, "shipping_declined", "", ["free_left_out"]),
+        ((POST,), True, "accepted", "post", []),
+        ((ABROAD,), True, "shipping_declined", "", []),
+        ((ABROAD,), False, "shipping_declined", "", []),
+    ],
+)
+def test_both_rules_about_delivery_are_worked_under(
+    rig: Rig, offered: tuple[ShippingOption, ...], strict: bool, outcome: str, option: str, told: list[str]
+) -> None:
+    """Those of the library of July 2026, and those before; the buyer is in Bangladesh."""
+    rig.offer("tea", stock=5, shipping=offered)
+    rig.world.settings.strict_shipping = strict
+
+    async def story(_listener: Listener) -> None:
+        rig.world.buyers.start(RAHIM, "p_tea")
+        checkout = await pay(rig, RAHIM)
+        assert (checkout.outcome, checkout.shipping_option_id) == (outcome, option)
+        await rig.until(lambda: len(rig.rows("SELECT 1 FROM shipping_troubles")) == len(told))
+
+    rig.listen(story)
+    rig.truth_kept()
+    assert troubles(rig) == told
+
+
+def test_a_server_that_drops_the_option_beside_a_refusal_gets_it_as_the_only_one(rig: Rig) -> None:
+    """Whoever chooses it is declined by the pre-checkout, and reads why."""
+    rig.offer("tea", stock=5, shipping=(ABROAD,))
+    rig.world.settings.refusal_drops_options = True
+
+    async def story(_listener: Listener) -> None:
+        rig.world.buyers.start(RAHIM, "p_tea")
+        checkout = await pay(rig, RAHIM)
+        assert (checkout.outcome, checkout.error_message) == ("declined", ENGLISH["no_delivery"])
+
+    rig.listen(story)
+    rig.truth_kept()
+    assert (rig.stock("tea"), troubles(rig)) == ((0, 0), [])
+
+
+@pytest.mark.parametrize(("kind", "told"), [("reset", ["unanswered"]), ("500", ["unanswered"]), ("429", ["refused"])])
+def test_a_buyer_without_an_answer_about_delivery_is_an_alarm(rig: Rig, kind: str, told: list[str]) -> None:
+    rig.offer("tea", shipping=(POST,))
+
+    async def story(_listener: Listener) -> None:
+        rig.world.buyers.start(RAHIM, "p_tea")
+        await invoice_for(rig, RAHIM)
+        rig.world.faults.add(kind, rig.clock.monotonic(), methods=["answerShippingQuery"], seconds=30)
+        assert (await pay(rig, RAHIM)).outcome == "shipping_timeout"
+        await rig.until(lambda: rig.happened(events.ShippingFailed))
+        await rig.until(lambda: rig.rows("SELECT 1 FROM shipping_troubles"))
+
+    rig.listen(story)
+    assert troubles(rig) == told
+    with rig.store.transaction() as tx:
+        tx.acknowledge(rig.clock.now())
+    assert rig.store.counts("test").shipping_error is None
+
+
+def test_a_shipping_query_that_is_too_old_is_no_trouble(rig: Rig) -> None:
+    rig.offer("tea", shipping=(POST,))
+
+    async def story(_listener: Listener) -> None:
+        rig.world.buyers.start(RAHIM, "p_tea")
+        message = await invoice_for(rig, RAHIM)
+        rig.writer.seconds = 6
+        rig.world.faults.add("reset", rig.clock.monotonic(), methods=["answerShippingQuery"], count=1, after=True)
+        rig.world.buyers.press_pay((RAHIM, message), RAHIM)
+        await rig.until(lambda: any("too old" in (e.error or "") for e in rig.happened(events.Replied)))
+        rig.writer.seconds = 0
+
+    rig.listen(story)
+    assert troubles(rig) == []
+
+
 def test_a_shipping_query_is_refused_while_the_ledger_can_say_nothing(rig: Rig) -> None:
     rig.offer("tea", shipping=(POST,))
 

@@ -164,6 +164,7 @@ def test_hostile_query(bot: Bot, world: World) -> None:
     assert world.buyers.pay(checkout.checkout_id).total_amount == 1
 
 
+NO_OPTION = "Bad Request: there must be at least one shipping option"
 OPTIONS = [
     {"id": "post", "title": "Post", "prices": [{"label": "Post", "amount": 5000}]},
     {"id": "courier", "title": "Courier", "prices": [{"label": "C", "amount": 10000}, {"label": "F", "amount": 500}]},
@@ -191,11 +192,42 @@ def test_shipping_declined_and_silent(bot: Bot, world: World, clock: ManualClock
     declined, silent = (world.buyers.press_pay("tea-1", 1001) for _ in range(2))
     params = {"shipping_query_id": declined.shipping_query_id, "ok": False}
     assert bot.refusal("answerShippingQuery", **params)[1].endswith('parameter "error_message" is required')
+    assert bot.refusal("answerShippingQuery", **params, error_message="not there") == (400, NO_OPTION)
+    world.settings.strict_shipping = False
     bot.call("answerShippingQuery", **params, error_message="not there")
     clock.advance(10)
     world.tick()
     assert (declined.outcome, declined.buyer_sees) == ("shipping_declined", "SHIPPING_NOT_AVAILABLE")
     assert (silent.outcome, silent.buyer_sees) == ("shipping_timeout", "SHIPPING_BOT_TIMEOUT")
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_a_refusal_with_an_option_beside_it(bot: Bot, world: World, drops: bool) -> None:
+    """The library of July 2026 wants one; the server may not hand it on."""
+    world.settings.refusal_drops_options = drops
+    bot.send_invoice(is_flexible=True)
+    checkout = world.buyers.press_pay("tea-1", 1001)
+    params = {"shipping_query_id": checkout.shipping_query_id, "ok": False, "error_message": "not there"}
+    if drops:
+        assert bot.refusal("answerShippingQuery", **params, shipping_options=OPTIONS) == (400, NO_OPTION)
+        assert checkout.outcome is None
+    else:
+        bot.call("answerShippingQuery", **params, shipping_options=OPTIONS)
+        assert (checkout.outcome, checkout.error_message) == ("shipping_declined", "not there")
+
+
+@pytest.mark.parametrize("amounts", [[0], [5000, -5000], [100, -200]])
+def test_one_option_that_costs_nothing_spoils_the_whole_answer(bot: Bot, world: World, amounts: list[int]) -> None:
+    bot.send_invoice(is_flexible=True)
+    checkout = world.buyers.press_pay("tea-1", 1001)
+    prices = [{"label": "x", "amount": amount} for amount in amounts]
+    params = {"shipping_query_id": checkout.shipping_query_id, "ok": True,
+              "shipping_options": [*OPTIONS, {"id": "free", "title": "Free", "prices": prices}]}  # fmt: skip
+    assert bot.refusal("answerShippingQuery", **params) == (400, "Bad Request: total price must be positive")
+    assert kinds(bot) == ["shipping_query"]
+    world.settings.strict_shipping = False
+    bot.call("answerShippingQuery", **params)
+    assert kinds(bot) == ["shipping_query", "pre_checkout_query"]
 
 
 @pytest.mark.parametrize(

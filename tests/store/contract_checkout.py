@@ -31,7 +31,7 @@ from ledger_samples import (
 
 from apaycli.core.model import Booking, CheckoutFacts, Decision, DeclineReason, PaymentFacts, Reservation
 from apaycli.store.protocol import Store, Transaction, Unrecordable
-from apaycli.store.values import AnswerOutcome, OpenAnswer
+from apaycli.store.values import AnswerOutcome, OpenAnswer, ReservedUnits
 
 
 def end(tx: Transaction, ending: Ending, reservation_id: int, number: int) -> None:
@@ -71,7 +71,7 @@ class CheckoutContract(LedgerContract):
         record(store, duck)
         with store.transaction() as tx:
             reservation_id = reserve(tx, duck)
-            own = Reservation(reservation_id, "inv-1", ASHA.user_id, "duck", 2, NOW + TTL)
+            own = Reservation(reservation_id, "inv-1", ASHA.user_id, "duck", 2, NOW + TTL, NOW)
             assert facts_of(tx, duck) == CheckoutFacts(duck, 1, 0, own, 2, 2, 0)
             assert facts_of(tx, duck, RAHIM) == CheckoutFacts(duck, 1, 0, None, 0, 2, 0)
         assert store.stock_counts("test") == {"duck": (0, 2)}
@@ -129,6 +129,52 @@ class CheckoutContract(LedgerContract):
             reserve(tx, real, number=2, capacity=1)
             assert facts_of(tx, practice).buyer_units == facts_of(tx, real).buyer_units == 1
         assert store.stock_counts("test") == store.stock_counts("live") == {"duck": (0, 1)}
+
+    def test_what_a_buyer_has_reserved_elsewhere_is_a_fact(self, store: Store) -> None:
+        other, bear, live = invoice(2, quantity=2), invoice(3, sku="bear"), invoice(4, mode="live")
+        record(store, invoice(), other, bear, live, invoice(5))
+        with store.transaction() as tx:
+            for number, each in enumerate((invoice(), other, bear, live), 1):
+                reserve(tx, each, number=number)
+            assert [facts_of(tx, each).buyer_reserved for each in (invoice(), other, bear, live)] == [2, 1, 0, 0]
+            assert facts_of(tx, invoice(5)).buyer_reserved == 3
+            assert facts_of(tx, invoice(5), RAHIM).buyer_reserved == 0
+        assert store.reserved_units("test", 1) == [
+            ReservedUnits("duck", ASHA.user_id, 3, 2, NOW),
+            ReservedUnits("bear", ASHA.user_id, 1, 1, NOW),
+        ]
+        assert store.reserved_units("test", 3) == [ReservedUnits("duck", ASHA.user_id, 3, 2, NOW)]
+
+    def test_what_a_buyer_had_reserved_and_did_not_pay_is_a_fact(self, store: Store) -> None:
+        record(store, invoice(), invoice(2), invoice(3, sku="bear"))
+        with store.transaction() as tx:
+            reserve(tx, invoice(), number=1)
+            reserve(tx, invoice(3, sku="bear"), number=2)
+            assert facts_of(tx, invoice(2)).buyer_expired == ()
+            tx.expire_reservations(NOW + TTL)
+            for its_invoice in (invoice(), invoice(2)):
+                assert facts_of(tx, its_invoice).buyer_expired == ((NOW, NOW + TTL),)
+            assert facts_of(tx, invoice(), RAHIM).buyer_expired == ()
+
+    @pytest.mark.parametrize(("reserved_max", "granted"), [(None, 4), (1, 1), (3, 2), (4, 2), (5, 3)])
+    def test_a_buyer_gets_no_more_units_than_were_allowed_them(
+        self, store: Store, reserved_max: int | None, granted: int
+    ) -> None:
+        """Two units each: whoever has less than the bound gets one reservation more, also where several may write."""
+        ducks = [invoice(number, quantity=2, uses_max=1) for number in range(1, 5)]
+        record(store, *ducks)
+        outcomes = []
+        for number, duck in enumerate(ducks, 1):
+            asked = query(number, invoice_payload=duck.invoice_payload)
+            with store.transaction() as tx:
+                decision = accept(asked, duck, reserved_max=reserved_max)
+                outcomes.append(tx.record_decision(asked, decision, NOW))
+            assert standing(store, duck) == (outcomes[-1], 0, 2 * sum(outcomes), 0)
+        assert outcomes == [True] * granted + [False] * (4 - granted)
+        rival = query(9, buyer=RAHIM, invoice_payload="payload-5")
+        record(store, invoice(5))
+        with store.transaction() as tx:
+            assert tx.record_decision(rival, accept(rival, invoice(5), reserved_max=1), NOW)
 
     def test_one_buyer_holds_an_invoice_once(self, store: Store) -> None:
         record(store, invoice())
@@ -228,7 +274,7 @@ class CheckoutContract(LedgerContract):
         assert [store.reservations_due(NOW + each) for each in (9, 10, 20)] == [0, 1, 2]
         with store.transaction() as tx:
             assert tx.expire_reservations(NOW + 9) == []
-            ended = [Reservation(first, "inv-1", ASHA.user_id, "duck", 2, NOW + 10)]
+            ended = [Reservation(first, "inv-1", ASHA.user_id, "duck", 2, NOW + 10, NOW)]
             assert tx.expire_reservations(NOW + 10) == ended
             assert tx.expire_reservations(NOW + 10) == []
         assert store.reservations_due(NOW + 10) == 0

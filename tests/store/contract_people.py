@@ -34,6 +34,36 @@ class PeopleContract(LedgerContract):
             seen = tx.checkout_facts(query(1, buyer=RAHIM))
             assert tx.prospect_facts(invoice(1), RAHIM.user_id) == seen
 
+    def test_open_invoices_with_another_price_are_found(self, store: Store) -> None:
+        now = NOW + 1000
+        record(
+            store,
+            invoice(1),
+            invoice(2, quantity=2, prices=(LabeledPrice("Duck × 2", 99800),)),
+            invoice(3, currency="USD", created_at=NOW + 1),
+            invoice(4, prices=(LabeledPrice("Duck", 50000),)),
+            invoice(5, currency="USD", mode="live"),
+            invoice(6, currency="USD", sku="bear"),
+            invoice(7, currency="USD", sku=None),
+            invoice(8, currency="USD", expires_at=now),
+            invoice(9, currency="USD"),
+            invoice(10, currency="USD"),
+            invoice(11, currency="USD", uses_max=1),
+        )
+        with store.transaction() as tx:
+            tx.cancel_invoice("inv-9", NOW)
+            tx.record_send_outcome("inv-10", "refused", NOW)
+            post(tx, invoice(11, uses_max=1), reserve(tx, invoice(11, uses_max=1)))
+        prices = {"duck": ("INR", 49900)}
+        found = store.old_price_invoices("test", prices, now)
+        assert [row.invoice.invoice_id for row in found] == ["inv-3", "inv-4"]
+        assert store.old_price_counts("test", prices, now) == {"duck": 2}
+        assert store.old_price_counts("test", prices | {"bear": ("INR", 1), "goat": ("INR", 1)}, now) == {
+            "bear": 1, "duck": 2,
+        }  # fmt: skip
+        assert store.old_price_counts("live", prices, now) == {"duck": 1}
+        assert store.old_price_invoices("test", {}, now) == []
+
     def test_links_of_products_may_repeat_and_those_of_invoices_not(self, store: Store) -> None:
         record(
             store, *(invoice(number, start_parameter="p_duck") for number in (1, 2)), invoice(3, start_parameter="x")

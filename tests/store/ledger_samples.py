@@ -70,7 +70,12 @@ def query(number: int = 1, **changes: Any) -> PreCheckoutQuery:
 
 
 def accept(
-    asked: PreCheckoutQuery, its_invoice: Invoice, *, capacity: int | None = 10, expires_at: int = NOW + TTL
+    asked: PreCheckoutQuery,
+    its_invoice: Invoice,
+    *,
+    capacity: int | None = 10,
+    expires_at: int = NOW + TTL,
+    reserved_max: int | None = None,
 ) -> Decision:
     """What the core says to a query that may be charged."""
     reserve = Reserve(
@@ -81,6 +86,7 @@ def accept(
         its_invoice.quantity,
         capacity,
         expires_at,
+        reserved_max,
     )
     return Decision(asked.pre_checkout_query_id, ok=True, effect=reserve)
 

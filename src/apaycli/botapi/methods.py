@@ -132,9 +132,13 @@ def _keyboard(buttons: tuple[Button, ...]) -> dict[str, Any]:
 def _shipping_answer(effect: AnswerShippingQuery) -> dict[str, Any]:
     params: dict[str, Any] = {"shipping_query_id": effect.shipping_query_id, "ok": bool(effect.options)}
     if not effect.options:
-        return params | {"error_message": effect.error_message}
-    options = [{"id": o.option_id, "title": o.title, "prices": _prices(o.prices)} for o in effect.options]
-    return params | {"shipping_options": options}
+        params["error_message"] = effect.error_message
+    options = effect.options or ((effect.stand_in,) if effect.stand_in else ())
+    if options:
+        params["shipping_options"] = [
+            {"id": option.option_id, "title": option.title, "prices": _prices(option.prices)} for option in options
+        ]
+    return params
 
 
 def _article(invoice: Invoice, provider_token: str) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from apaycli.clock import render_instant
 from apaycli.core.model import Mode
 from apaycli.core.notices import gap_sentence
+from apaycli.core.stock import StockLevel
 from apaycli.files import FREE_BYTES_MIN
-from apaycli.store.values import Gap, LedgerCounts, ListenerRun, MissingReceipt, Restore
+from apaycli.store.values import Gap, LedgerCounts, ListenerRun, MissingReceipt, ReservedUnits, Restore
 
 DEAF_MILLISECONDS = 45_000  # three heartbeats and a slow disk
+_RESERVATIONS_MANY = 3  # of one product, by one buyer
 SUPPORT_MILLISECONDS = 24 * 3_600_000  # a request that waits longer rings
 
 
@@ -35,6 +37,9 @@ class Status:
     ledger_missing: bool = False
     restores: tuple[Restore, ...] = ()  # that nobody has reviewed
     missing_receipts: tuple[MissingReceipt, ...] = ()
+    levels: tuple[StockLevel, ...] = ()  # of the stock file's products, in this mode
+    reserved: tuple[ReservedUnits, ...] = ()  # those large enough for an alarm
+    reservation_ttl_milliseconds: int = 0
 
     @property
     def listening(self) -> bool:
@@ -138,6 +143,22 @@ def _conflicts(status: Status) -> Alarm | None:
     return Alarm("conflicts", sentence, "compare with the A-Pay dashboard, then: apay status --acknowledge")
 
 
+def _shipping(status: Status) -> Alarm | None:
+    counts, said = status.counts, []
+    if counts.shipping_failures:
+        buyers = "1 buyer" if counts.shipping_failures == 1 else f"{counts.shipping_failures} buyers"
+        said.append(f"{buyers} got no answer about delivery and could not pay")
+    if counts.shipping_free_left_out:
+        buyers = "1 buyer was" if counts.shipping_free_left_out == 1 else f"{counts.shipping_free_left_out} buyers were"
+        said.append(f"{buyers} not offered a delivery option that costs nothing")
+    if not said:
+        return None
+    sentence = f"{'; '.join(said)}; the last reason: {counts.shipping_error}"
+    return Alarm(
+        "shipping", sentence, "apay stock check names options without a price; then: apay status --acknowledge"
+    )
+
+
 def _hooks(status: Status) -> Alarm | None:
     count = status.counts.hooks_failed
     return Alarm("hooks", f"{count} hook(s) were given up", "apay hooks list --state failed") if count else None
@@ -169,6 +190,34 @@ def _stock(status: Status) -> Alarm | None:
     return Alarm("stock", sentence, "apay stock check; a running listener keeps to the last good one")
 
 
+def _overcommitted(status: Status) -> Alarm | None:
+    levels = [level for level in status.levels if level.overcommitted]
+    if not levels:
+        return None
+    named = "; ".join(f"{each.sku}: stock {each.stock}, sold {each.sold}, reserved {each.held}" for each in levels[:3])
+    sentence = f"more is sold and reserved than the stock file has: {named}"
+    return Alarm("overcommitted", sentence, "count what is there, then: apay stock count SKU UNITS")
+
+
+def _reserved(status: Status) -> Alarm | None:
+    """One buyer has most of a product, in several reservations or for longer than one lasts without renewal. A large
+    order alone is none."""
+    left = {each.sku: each.stock - each.sold for each in status.levels if each.stock is not None}
+    for each in status.reserved:
+        renewed = (
+            each.reservations >= _RESERVATIONS_MANY or status.now - each.since > status.reservation_ttl_milliseconds
+        )
+        if renewed and each.units * 2 > left.get(each.sku, each.units * 2):
+            units = f"{each.units} of {left[each.sku]} units of {each.sku}"
+            sentence = (
+                f"buyer {each.buyer_id} has {units} reserved since {render_instant(each.since)}, and has not paid"
+            )
+            return Alarm(
+                "reserved", sentence, "ask the buyer; apay invoices cancel INVOICE keeps them from pressing again"
+            )
+    return None
+
+
 def _disk(status: Status) -> Alarm | None:
     free = status.free_bytes
     if free is None or free >= FREE_BYTES_MIN:
@@ -183,9 +232,12 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _restore,
     _dead_letters,
     _conflicts,
+    _shipping,
     _hooks,
     _support,
     _backup,
     _stock,
+    _overcommitted,
+    _reserved,
     _disk,
 )

@@ -100,9 +100,7 @@ def stock_text(answers: dict[str, Any]) -> str:
         title=toml_text(answers["title"]),
         description=toml_text(answers["description"]),
         price=whole.removesuffix("." + "0" * len(whole.partition(".")[2])),
-        stock="# stock = 10                               # without it: unlimited"
-        if stock is None
-        else f"stock = {stock}",
+        stock='stock = "unlimited"' if stock is None else f"stock = {stock}",
     )
 
 

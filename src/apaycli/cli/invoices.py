@@ -9,9 +9,10 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
-from apaycli.errors import UsageError
+from apaycli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from apaycli.core.stock import Prices
     from apaycli.store.values import InvoiceRow
 
 app = typer.Typer(no_args_is_help=True)
@@ -29,6 +30,8 @@ def invoices() -> None:
       apay invoices show inv_0123456789abcdef
 
       apay invoices cancel inv_0123456789abcdef
+
+      apay invoices cancel --old-price
     """
 
 
@@ -37,7 +40,7 @@ def invoices() -> None:
 def list_invoices(
     env: Env, limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1_000_000)] = 100
 ) -> None:
-    """The newest first, of the mode (test, or --live).
+    """The newest first, of the mode (test, or --live). Behind the amount: whether it is an old price.
 
     Example:
 
@@ -48,11 +51,27 @@ def list_invoices(
         rows = store.invoices(env.mode, limit)
     finally:
         store.close()
+    _show_rows(rows, env)
+
+
+def _show_rows(rows: "list[InvoiceRow]", env: Env) -> None:
+    prices = _prices(env)
     if env.output.as_json:
-        env.output.document([_document(row, env) for row in rows])
+        env.output.document([_document(row, prices, env) for row in rows])
         return
     headers = ("INVOICE", "STATE", "PAID", "LEFT", "CHAT", "WHAT", "AMOUNT", "WHERE")
-    env.output.table(headers, [_cells(row, env) for row in rows])
+    env.output.table(headers, [_cells(row, prices, env) for row in rows])
+
+
+def _prices(env: Env) -> "Prices":
+    """What the products cost now; nothing where the stock file cannot be read: what was sent can be shown without."""
+    from apaycli.core.stock import prices_of
+    from apaycli.stockfile import read_stock_file
+
+    try:
+        return prices_of(read_stock_file(env.config.stock_file).products)
+    except ConfigError:
+        return {}
 
 
 @app.command("show")
@@ -64,7 +83,7 @@ def show(env: Env, invoice: _Id) -> None:
 
       apay invoices show inv_0123456789abcdef
     """
-    document = _document(_find(env, invoice), env)
+    document = _document(_find(env, invoice), _prices(env), env)
     if env.output.as_json:
         env.output.document(document)
         return
@@ -78,28 +97,103 @@ def show(env: Env, invoice: _Id) -> None:
 
 @app.command("cancel")
 @command
-def cancel(env: Env, invoice: _Id) -> None:
-    """From now on whoever presses Pay is declined. A payment that is on its way is still recorded.
+def cancel(
+    env: Env,
+    invoice: Annotated[
+        str | None, typer.Argument(metavar="INVOICE", help="Its id, such as inv_0123456789abcdef.", show_default=False)
+    ] = None,
+    old_price: Annotated[
+        bool,
+        typer.Option("--old-price", help="All open invoices with another price or currency than the product has now."),
+    ] = False,
+    sku: Annotated[
+        str | None, typer.Option(metavar="SKU", help="With --old-price: only this product's.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be cancelled.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation of --old-price.")] = False,
+) -> None:
+    """Decline these invoices from now on. A payment that is on its way is still recorded.
 
-    Example:
+    Examples:
 
       apay invoices cancel inv_0123456789abcdef
+
+      apay invoices cancel --old-price --dry-run
+
+      apay invoices cancel --old-price --sku rubber-duck --yes
     """
-    row = _find(env, invoice)
-    store = env.open_store()
+    if (invoice is None) is not old_price or (sku is not None and not old_price):
+        raise UsageError("give either an INVOICE, or --old-price with or without --sku")
+    if invoice is None:
+        _cancel_old_prices(env, sku, dry_run=dry_run, yes=yes)
+    else:
+        _cancel_one(env, invoice, dry_run=dry_run)
+
+
+def _cancel_one(env: Env, invoice_id: str, *, dry_run: bool) -> None:
+    row = _find(env, invoice_id)
+    if row.invoice.cancelled_at is not None or not _cancelled(env, [row], dry_run=dry_run):
+        raise UsageError(f"{row.invoice.invoice_id} was cancelled before")
+    if env.output.as_json:
+        env.output.document(_document(_find(env, invoice_id), _prices(env), env))
+    else:
+        would = "would be cancelled" if dry_run else "cancelled"
+        times = "1 time" if row.uses_paid == 1 else f"{row.uses_paid} times"
+        env.output.out(f"{row.invoice.invoice_id}: {would}; paid {times} before")
+
+
+def _cancel_old_prices(env: Env, sku: str | None, *, dry_run: bool, yes: bool) -> None:
+    from apaycli.core.stock import prices_of
+    from apaycli.text import nearest
+    from apaycli.text import show as shown
+
+    products = env.stock.products
+    if sku is not None and sku not in products:
+        raise UsageError(f"there is no product {shown(sku)!r} in {env.config.stock_file}{nearest(sku, products)}")
+    prices = prices_of({name: product for name, product in products.items() if sku in (None, name)})
+    store = env.open_store(read_only=True)
     try:
-        with store.transaction() as tx:
-            done = tx.cancel_invoice(row.invoice.invoice_id, env.clock.now())
+        rows = store.old_price_invoices(env.mode, prices, env.clock.now())
     finally:
         store.close()
-    if not done:
-        raise UsageError(f"{row.invoice.invoice_id} was cancelled before")
-    if row.uses_held:
-        env.output.warn(f"{row.uses_held} buyer(s) are paying it right now: their money is still recorded")
+    many = "1 open invoice" if len(rows) == 1 else f"{len(rows)} open invoices"
+    if rows and not dry_run:
+        env.confirm(f"Cancel {many} with an old price?", yes=yes)
+        _cancelled(env, rows, dry_run=False)
     if env.output.as_json:
-        env.output.document(_document(_find(env, invoice), env))
+        store = env.open_store(read_only=True)
+        try:
+            found = (store.invoice(row.invoice.invoice_id) for row in rows)
+            env.output.document([_document(row, prices, env) for row in found if row is not None])
+        finally:
+            store.close()
+        return
+    if dry_run:
+        _show_rows(rows, env)
+    if not rows:
+        env.output.say("apay: No open invoice has an old price.")
+    elif dry_run:
+        env.output.say(f"apay: {many} with an old price would be cancelled.")
     else:
-        env.output.out(f"{row.invoice.invoice_id}: cancelled; paid {row.uses_paid} time(s) before")
+        env.output.out(f"Cancelled {many} with an old price.")
+
+
+def _cancelled(env: Env, rows: "list[InvoiceRow]", *, dry_run: bool) -> bool:
+    """Cancel them all or none. False: the only one was cancelled elsewhere a moment ago."""
+    done = dry_run
+    if not dry_run:
+        store = env.open_store()
+        try:
+            with store.transaction() as tx:
+                for row in rows:
+                    done |= tx.cancel_invoice(row.invoice.invoice_id, env.clock.now())
+        finally:
+            store.close()
+    held = sum(row.uses_held for row in rows)
+    if done and held:
+        buyers = "1 buyer is" if held == 1 else f"{held} buyers are"
+        env.output.warn(f"{buyers} paying right now: what they pay is still recorded")
+    return done
 
 
 def _find(env: Env, invoice_id: str) -> "InvoiceRow":
@@ -135,7 +229,16 @@ def _uses_left(row: "InvoiceRow", env: Env) -> int | None:
     return None if uses_max is None else max(0, uses_max - row.uses_paid)
 
 
-def _cells(row: "InvoiceRow", env: Env) -> tuple[object, ...]:
+def _has_old_price(row: "InvoiceRow", prices: "Prices", env: Env) -> bool | None:
+    """None where there is no product to compare with."""
+    from apaycli.core.stock import has_old_price
+
+    if row.invoice.sku not in prices:
+        return None
+    return _uses_left(row, env) != 0 and has_old_price(row.invoice, prices)
+
+
+def _cells(row: "InvoiceRow", prices: "Prices", env: Env) -> tuple[object, ...]:
     from apaycli.money import render_money
 
     left, invoice = _uses_left(row, env), row.invoice
@@ -146,12 +249,13 @@ def _cells(row: "InvoiceRow", env: Env) -> tuple[object, ...]:
         "any" if left is None else left,
         invoice.chat_id,
         f"{invoice.quantity} x {invoice.sku or invoice.title}",
-        render_money(invoice.total_amount, invoice.currency),
+        render_money(invoice.total_amount, invoice.currency)
+        + (" (old price)" if _has_old_price(row, prices, env) else ""),
         row.link or row.message_id,
     )
 
 
-def _document(row: "InvoiceRow", env: Env) -> dict[str, Any]:
+def _document(row: "InvoiceRow", prices: "Prices", env: Env) -> dict[str, Any]:
     from apaycli.clock import render_instant
 
     invoice, left = row.invoice, _uses_left(row, env)
@@ -183,4 +287,5 @@ def _document(row: "InvoiceRow", env: Env) -> dict[str, Any]:
         "expires_at": instant(invoice.expires_at),
         "cancelled_at": instant(invoice.cancelled_at),
         "send_error": row.send_error,
+        "old_price": _has_old_price(row, prices, env),
     }

@@ -192,12 +192,11 @@ def _midnight() -> int:
 
 
 def _stock_reader(env: Env) -> "Callable[[], StockNews | None]":
-    """Asked every second: news when the file has changed, and once a minute while it is broken."""
+    """Asked twice a second: news when the file has changed, and once a minute while it is broken."""
     from apaycli.listen.setting import StockNews
     from apaycli.stockfile import StockWatch
 
-    watch = StockWatch(env.config.stock_file)
-    watch.changed()  # what the shop was made from
+    watch = StockWatch(env.config.stock_file, env.stock.text)  # what the shop was made from
     told_at = 0.0
 
     def read() -> StockNews | None:

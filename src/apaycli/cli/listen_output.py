@@ -65,14 +65,8 @@ class Renderer:
                 say(f"apay: {message}{hint}; next try in {seconds:g} s")
             case events.TokenTaken():
                 say("apay: there is a new bot token, and Telegram is asked with it from now on")
-            case events.StockTaken(_, products, warnings):
-                say(f"apay: the stock file has changed: {products} product(s) in force")
-                for warning in warnings:
-                    self._output.warn(warning)
-            case events.StockRefused(_, problems):
-                say("apay: the stock file has mistakes; the last good one stays in force")
-                for problem in problems:
-                    say(f"  {show(problem, 1000)}")
+            case events.StockTaken() | events.OldPrices() | events.StockRefused() | events.ShippingFailed():
+                self._talk_of_the_shop(event)
             case events.LedgerStopped(_, message):
                 self._output.warn(
                     f"{message}: until it is back, pre-checkouts are declined and receipts wait at Telegram"
@@ -113,6 +107,31 @@ class Renderer:
                 self._output.detail(f"apay: update {update_id} passed over ({show(kind, 40)})")
             case events.Stopped():
                 say("apay: stopped; everything that was confirmed is on disk")
+
+    def _talk_of_the_shop(self, event: events.Event) -> None:
+        say = self._output.say
+        match event:
+            case events.StockTaken(_, products, warnings):
+                say(f"apay: the stock file has changed: {products} product(s) in force")
+                for warning in warnings:
+                    self._output.warn(warning)
+            case events.OldPrices(_, sku, invoices):
+                still = "1 open invoice still has" if invoices == 1 else f"{invoices} open invoices still have"
+                self._output.warn(
+                    f"{show(sku)} has another price or currency now; {still} the old one and can be paid as sent."
+                    f" To cancel: apay invoices cancel --old-price {show(sku)}"
+                )
+            case events.StockRefused(_, problems):
+                say("apay: the stock file has mistakes; the last good one stays in force")
+                for problem in problems:
+                    say(f"  {show(problem, 1000)}")
+            case events.ShippingFailed(_, _, "free_left_out", _):
+                self._output.warn(
+                    "Telegram refuses delivery options that cost nothing: a buyer was offered the others only."
+                    " Give each a price; apay stock check names them"
+                )
+            case events.ShippingFailed(_, _, _, error):
+                self._output.warn(f"a buyer got no answer about delivery and could not pay: {show(error, 300)}")
 
     def _say_started(self, event: events.Started) -> None:
         say = self._output.say
@@ -200,8 +219,10 @@ _EVENT_NAMES = {
     events.DeadLetter: "dead_letter",
     events.Passed: "passed_over",
     events.Replied: "replied",
+    events.ShippingFailed: "shipping_failed",
     events.RepliesDropped: "replies_dropped",
     events.StockTaken: "stock_taken",
+    events.OldPrices: "old_prices",
     events.StockRefused: "stock_refused",
     events.Trouble: "trouble",
     events.TokenTaken: "token_taken",
@@ -268,6 +289,8 @@ def document(event: events.Event) -> dict[str, Any]:
             return head | {"message": redact(message), "hint": hint, "next_try_seconds": seconds}
         case events.GapFound(_, from_at, until_at):
             return head | {"from_at": render_instant(from_at), "until_at": render_instant(until_at)}
+        case events.ShippingFailed(_, shipping_query_id, kind, error):
+            return head | {"shipping_query_id": shipping_query_id, "kind": kind, "error": redact(error)}
         case events.Replied(_, method, error):
             return head | {"method": method, "error": error and redact(error)}
     fields = {name: getattr(event, name) for name in (f.name for f in dataclasses.fields(event)) if name != "at"}

@@ -56,13 +56,16 @@ def _furnish(folder: Path, env: Env) -> str:
 def _write_config(folder: Path, env: Env) -> None:
     import tomlkit
 
+    from apaycli.config import DURATIONS
+
     document = tomlkit.document()
     for name, value in env.config.values.items():
         section, _, key = name.partition(".")
         if section in _KEPT_SECTIONS and value is not None and env.config.origins[name] != "default":
             if section not in document:
                 document[section] = tomlkit.table()
-            shown = f"{value}s" if type(value) is int else str(value) if isinstance(value, Path) else value
+            is_duration = type(value) is int and name in DURATIONS
+            shown = f"{value}s" if is_duration else str(value) if isinstance(value, Path) else value
             document[section][key] = shown
     if "support" in document:
         document["support"].pop("forward_to", None)

@@ -95,12 +95,14 @@ def _gather(options: Options, env: Env) -> "Status":
             counts=store.counts(env.mode),
             gaps=tuple(store.gaps()),
             free_bytes=free_bytes(env.config.store_path.parent),
-            stock_problems=_stock_problems(env),
             gap_milliseconds_max=options.gap_seconds_max * 1000,
             ledger_doubt=lost.message if lost else env.ledger_place.doubt(store.ledger_id()),
             ledger_missing=lost is not None,
             restores=tuple(store.restores()),
             missing_receipts=tuple(store.missing_receipts()),
+            reserved=tuple(store.reserved_units(env.mode, env.config.values["listen.reserved_alarm"])),
+            reservation_ttl_milliseconds=env.config.reservation_ttl_seconds * 1000,
+            **_stock(env, store.stock_counts(env.mode)),
             **_backups(env, store.bot_id()),
         )
     finally:
@@ -131,14 +133,17 @@ def _backups(env: Env, bot_id: int | None) -> dict[str, Any]:
     }
 
 
-def _stock_problems(env: Env) -> tuple[str, ...]:
+def _stock(env: Env, counts: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    """What is wrong with the stock file; else how its products stand."""
+    from apaycli.core.stock import stock_level
     from apaycli.stockfile import read_stock_file
 
     try:
-        read_stock_file(env.config.stock_file)
+        products = read_stock_file(env.config.stock_file).products
     except ConfigError as error:
-        return error.problems or (error.message,)
-    return ()
+        return {"stock_problems": error.problems or (error.message,)}
+    levels = (stock_level(product, *counts.get(product.sku, (0, 0))) for product in products.values())
+    return {"stock_problems": (), "levels": tuple(levels)}
 
 
 def _render(found: "Status", alarms: "list[Alarm]", env: Env) -> None:

@@ -7,7 +7,7 @@ invoice may be sent is asked of `core/decide.py`, with the very rules that will 
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apaycli.core.decide import Shop, decide_pre_checkout
 from apaycli.core.incoming import Command, InlineQuery, PreCheckoutQuery, ShippingQuery
@@ -63,11 +63,16 @@ class AnswerInlineQuery:
 
 @dataclass(frozen=True, slots=True)
 class AnswerShippingQuery:
-    """Effect: `answerShippingQuery`: ways of delivery, or the sentence why there are none."""
+    """Effect: `answerShippingQuery`: ways of delivery, or (`ok=false`) the sentence why there are none.
+
+    Beside options, `error_message` is what is said where Telegram takes none of them. `stand_in` goes with a refusal:
+    an option that is not meant to be chosen.
+    """
 
     shipping_query_id: str
     options: tuple[ShippingOption, ...] = ()
     error_message: str | None = None
+    stand_in: ShippingOption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +301,7 @@ def reply_to_shipping_query(query: ShippingQuery, invoice: Invoice | None, shop:
     """The ways of delivery into the buyer's country, or a sentence that says that there are none."""
     options = tuple(option for option in invoice.shipping if option.reaches(query.country_code)) if invoice else ()
     if options:
-        return AnswerShippingQuery(query.shipping_query_id, options)
+        return replace(refuse_shipping_query(query, shop), options=options)
     language = query.buyer.language_code
     if invoice is None:
         sentence = decline_sentence(DeclineReason.UNKNOWN_INVOICE, shop.messages, language)

@@ -20,7 +20,8 @@ free if it can; whoever holds a reservation was promised something, so it never 
 makes flags independent of the order in which two payments are seen.
 
 The same buyer on the same invoice re-enters the reservation that is there. A-Pay's page is left and opened
-again every day; a second hold would sell the shop out to one hesitating buyer.
+again every day; a second hold would sell the shop out to one hesitating buyer. What one buyer has reserved and not
+paid is bounded in units and in time: `core/reserving.py`.
 
 What no tool can check: that the order of `DECLINE_RULES` equals the order of `DeclineReason` in product.md.
 A test compares the two in code; the page itself is prose.
@@ -33,6 +34,7 @@ from apaycli.core.hooks import HookKind
 from apaycli.core.incoming import PreCheckoutQuery, SuccessfulPayment
 from apaycli.core.messages import Messages
 from apaycli.core.model import (
+    STAND_IN_ID,
     Booking,
     CheckoutFacts,
     Decision,
@@ -46,6 +48,7 @@ from apaycli.core.model import (
     Reenter,
     Reserve,
 )
+from apaycli.core.reserving import RESERVED_MILLISECONDS_MIN, is_wanted, life_milliseconds, reserved_until
 from apaycli.core.wording import decline_sentence
 
 
@@ -56,6 +59,8 @@ class Shop:
     mode: Mode
     products: Mapping[str, Product]
     reservation_ttl_seconds: int
+    reserved_units_max: int | None = None  # of one product, reserved by one buyer on other invoices; None: no limit
+    reservation_life_seconds: int | None = None  # how long one buyer may have units reserved, with all renewals
     messages: Messages = field(default_factory=Messages)
     hooks: tuple[HookKind, ...] = ()
     notify_chat: str | None = None  # where the merchant is told of money
@@ -88,21 +93,28 @@ def decide_pre_checkout(query: PreCheckoutQuery, facts: CheckoutFacts, shop: Sho
     checkout = _Checkout(query, facts, invoice, product, shop, now)
     for reason, applies in DECLINE_RULES:
         if applies(checkout):
-            return decline(query, reason, shop, product)
+            name = "no_delivery" if query.shipping_option_id == STAND_IN_ID else _SENTENCES.get(applies)
+            return decline(query, reason, shop, product, name)
     return _accept(checkout)
 
 
-def decline(query: PreCheckoutQuery, reason: DeclineReason, shop: Shop, product: Product | None = None) -> Decision:
-    """A refusal with the sentence the buyer will read."""
-    sentence = decline_sentence(reason, shop.messages, query.buyer.language_code, product)
+def decline(
+    query: PreCheckoutQuery,
+    reason: DeclineReason,
+    shop: Shop,
+    product: Product | None = None,
+    sentence_name: str | None = None,
+) -> Decision:
+    """A refusal with the sentence the buyer will read: the reason's, unless `sentence_name` is another's."""
+    sentence = decline_sentence(reason, shop.messages, query.buyer.language_code, product, sentence_name)
     return Decision(query.pre_checkout_query_id, ok=False, reason=reason, error_message=sentence)
 
 
 def _accept(checkout: _Checkout) -> Decision:
-    expires_at = checkout.now + checkout.shop.reservation_ttl_seconds * 1000
+    expires_at = _reserved_until(checkout)
     own = checkout.facts.own_reservation
     if own is not None:
-        effect: Reserve | Reenter = Reenter(own.reservation_id, max(expires_at, own.expires_at))
+        effect: Reserve | Reenter = Reenter(own.reservation_id, expires_at)
     else:
         invoice = checkout.invoice
         effect = Reserve(
@@ -113,6 +125,7 @@ def _accept(checkout: _Checkout) -> Decision:
             quantity=invoice.quantity,
             capacity=_capacity(invoice, checkout.shop),
             expires_at=expires_at,
+            reserved_max=_reserved_max(checkout),
         )
     return Decision(checkout.query.pre_checkout_query_id, ok=True, effect=effect)
 
@@ -161,6 +174,29 @@ def _buyer_limit(c: _Checkout) -> bool:
     return c.facts.buyer_units + c.invoice.quantity > c.product.max_per_buyer
 
 
+def _reserves_too_much(c: _Checkout) -> bool:
+    most = _reserved_max(c)
+    return c.facts.own_reservation is None and most is not None and c.facts.buyer_reserved >= most
+
+
+def _reserved_max(c: _Checkout) -> int | None:
+    """Where units cannot run out, reserving them takes nothing from others."""
+    capacity = _capacity(c.invoice, c.shop)
+    return c.shop.reserved_units_max if capacity is not None and is_wanted(c.invoice, capacity) else None
+
+
+def _reserves_too_long(c: _Checkout) -> bool:
+    return _life(c) is not None and _reserved_until(c) - c.now < RESERVED_MILLISECONDS_MIN
+
+
+def _reserved_until(c: _Checkout) -> int:
+    return reserved_until(c.facts.own_reservation, c.shop.reservation_ttl_seconds, _life(c), c.now)
+
+
+def _life(c: _Checkout) -> int | None:
+    return life_milliseconds(c.shop.reservation_life_seconds, c.invoice, c.facts, _capacity(c.invoice, c.shop), c.now)
+
+
 def _sold_out(c: _Checkout) -> bool:
     capacity = _capacity(c.invoice, c.shop)
     if capacity is None or c.facts.own_reservation is not None:
@@ -184,9 +220,16 @@ DECLINE_RULES: tuple[tuple[DeclineReason, Callable[[_Checkout], bool]], ...] = (
     (DeclineReason.ALREADY_PAID, _already_paid),
     (DeclineReason.BEING_PAID, _being_paid),
     (DeclineReason.BUYER_LIMIT, _buyer_limit),
+    (DeclineReason.BUYER_LIMIT, _reserves_too_much),
+    (DeclineReason.BUYER_LIMIT, _reserves_too_long),
     (DeclineReason.SOLD_OUT, _sold_out),
     (DeclineReason.UNAVAILABLE, _other_mode),
 )
+# Where a rule wants other words than its reason.
+_SENTENCES: Mapping[Callable[[_Checkout], bool], str] = {
+    _reserves_too_much: "declined_buyer_reserved",
+    _reserves_too_long: "declined_buyer_reserved",
+}
 
 
 def fits_amount(invoice: Invoice, total_amount: int | None, shipping_option_id: str | None) -> bool:

@@ -263,7 +263,10 @@ def check_shipping(
             yield Problem("shipping", f"{name}: an option needs a title, and an id of 1 to {OPTION_ID_BYTES_MAX} bytes")
         if not 0 <= option.total_amount <= AMOUNT_MAX or any(abs(p.amount) > AMOUNT_MAX for p in option.prices):
             yield Problem("shipping", f"{name}: costs 0 to {AMOUNT_MAX} smallest units")
-        elif currency in currencies() and option.prices:
+        elif option.total_amount == 0:
+            said = "costs nothing: Telegram may refuse it; give it a price, or sell a pick-up as a product of its own"
+            yield Problem("shipping", f"{name} {said}", "warn")
+        elif currency in currencies():
             dearest = sum(price.amount for price in prices) + option.total_amount
             if dearest > currencies()[currency].max_amount:
                 said = render_money_in_words(dearest, currency)

@@ -71,6 +71,8 @@ ENGLISH: Mapping[str, str] = {
     "declined_already_paid": "This invoice has been paid already. You were not charged.",
     "declined_being_paid": "Somebody else is paying this invoice right now. Please try again in half an hour.",
     "declined_buyer_limit": "You have reached the largest number of these that one person can buy.",
+    "declined_buyer_reserved": "You have reserved this already and not paid yet. "
+    "Please pay on the page that you have open, or try again later.",
     "declined_sold_out": "Sorry, this is sold out. You were not charged.",
     "declined_unavailable": "The shop cannot take payments at this moment. You were not charged; "
     "please try again in a few minutes.",

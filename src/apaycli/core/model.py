@@ -29,6 +29,9 @@ class Tips:
     suggested_tip_amounts: tuple[int, ...] = ()
 
 
+STAND_IN_ID = "apay-no-delivery"  # of a way of delivery that no invoice offers: see `core/delivery.py`
+
+
 @dataclass(frozen=True, slots=True)
 class ShippingOption:
     """One way of delivery (Bot API `ShippingOption`). `countries`: two-letter codes; none means everywhere."""
@@ -187,11 +190,13 @@ class Reservation:
     sku: str | None
     quantity: int
     expires_at: int
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Effect: take one use of the invoice and `quantity` units, if `capacity` still allows it."""
+    """Effect: take one use of the invoice and `quantity` units, if `capacity` still allows it, and if this buyer has
+    less than `reserved_max` units of the SKU reserved already (None: as many as they like)."""
 
     invoice_id: str
     mode: Mode
@@ -200,6 +205,7 @@ class Reserve:
     quantity: int
     capacity: int | None
     expires_at: int
+    reserved_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +232,9 @@ class CheckoutFacts:
     """What the ledger knows about one query, read in the transaction that will hold the decision.
 
     `uses_held` counts other buyers' reservations and the own one; `buyer_units` are the units of the SKU
-    that this buyer has bought or holds, on any invoice. `stock_held`/`stock_sold` belong to the invoice's
-    mode: test and live are counted apart.
+    that this buyer has bought or holds, on any invoice, `buyer_reserved` those of them that are reserved on other
+    invoices. `buyer_expired`: from when to when this buyer had units of the SKU reserved that were not paid in time,
+    the newest of them. `stock_held`/`stock_sold` belong to the invoice's mode: test and live are counted apart.
     """
 
     invoice: Invoice | None
@@ -238,6 +245,8 @@ class CheckoutFacts:
     stock_held: int = 0
     stock_sold: int = 0
     accepted_versions: frozenset[str] = frozenset()  # of the terms: those that this buyer agreed to
+    buyer_reserved: int = 0
+    buyer_expired: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

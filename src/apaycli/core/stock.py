@@ -1,12 +1,15 @@
 """Availability arithmetic.
 
-Knows one formula, available = stock - sold - held, and how the merchant's two ways of counting turn into
-a new `stock`. Never knows where the numbers are kept.
+Knows one formula, available = stock - sold - held, how the merchant's two ways of counting turn into
+a new `stock`, and what a product costs now. Never knows where the numbers are kept.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apaycli.core.model import Product
+from apaycli.core.model import Invoice, Product
+
+Prices = Mapping[str, tuple[str, int]]  # by SKU: currency, and what one unit costs without delivery and tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +40,19 @@ def stock_level(product: Product, sold: int, held: int) -> StockLevel:
 def stock_after_count(counted: int, sold: int, held: int) -> int:
     """`counted` units lie on the shelf now: the number of units ever offered that says the same."""
     return counted + sold + held
+
+
+def prices_of(products: Mapping[str, Product]) -> Prices:
+    return {sku: (product.currency, product.total_amount) for sku, product in products.items()}
+
+
+def changed_prices(before: Mapping[str, Product], after: Mapping[str, Product]) -> Prices:
+    """The prices in force of those products that had another one, or another currency, before."""
+    old = prices_of(before)
+    return {sku: price for sku, price in prices_of(after).items() if sku in old and old[sku] != price}
+
+
+def has_old_price(invoice: Invoice, prices: Prices) -> bool:
+    """Whether it was sent with another price or currency than its product has now. It is paid as it was sent."""
+    price = prices.get(invoice.sku) if invoice.sku is not None else None
+    return price is not None and (invoice.currency, invoice.total_amount) != (price[0], price[1] * invoice.quantity)

@@ -12,11 +12,15 @@ SENTENCE_UNITS_MAX = 200
 
 
 def decline_sentence(
-    reason: DeclineReason, messages: Messages, language_code: str | None, product: Product | None = None
+    reason: DeclineReason,
+    messages: Messages,
+    language_code: str | None,
+    product: Product | None = None,
+    name: str | None = None,
 ) -> str:
     """The product's own sentence for being sold out, else what is said in the buyer's language; on one line."""
     own = product.sold_out if product and reason is DeclineReason.SOLD_OUT else None
-    said = messages.say(declined_name(reason), language_code)
+    said = messages.say(name or declined_name(reason), language_code)
     sentence = next(line for each in (own, said) if (line := " ".join((each or "").split())))
     return cut_at_word(show(sentence, limit=1000), SENTENCE_UNITS_MAX)
 

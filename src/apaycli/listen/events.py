@@ -102,6 +102,16 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
+class ShippingFailed:
+    """A buyer's address got no answer that Telegram takes, or not every option: the kinds of `ShippingTrouble`."""
+
+    at: int
+    shipping_query_id: str
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RepliesDropped:
     """So many commands got no reply: too many at once."""
 
@@ -116,6 +126,16 @@ class StockTaken:
     at: int
     products: int
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OldPrices:
+    """A changed stock file gave a product another price or currency: so many open invoices were sent with the old one,
+    and are paid as they were sent."""
+
+    at: int
+    sku: str
+    invoices: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +284,10 @@ Event = (
     | DeadLetter
     | Passed
     | Replied
+    | ShippingFailed
     | RepliesDropped
     | StockTaken
+    | OldPrices
     | StockRefused
     | Trouble
     | TokenTaken

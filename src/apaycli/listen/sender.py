@@ -17,11 +17,13 @@ from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
 from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText
 from apaycli.core.decide import TOO_OLD, refusal_releases
+from apaycli.core.delivery import shipping_answer_after
 from apaycli.crashpoints import reach
 from apaycli.listen import events
 from apaycli.listen.processor import Answer
 from apaycli.listen.replies import Replies, perform_once
-from apaycli.store.values import AnswerOutcome, AnswerResult
+from apaycli.store.values import AnswerOutcome, AnswerResult, ShippingTrouble, TroubleKind
+from apaycli.text import redact, show
 
 ANSWER_SECONDS_MAX = 8.0
 _ATTEMPT_SECONDS_MAX = 3.0
@@ -44,7 +46,7 @@ class Sender:
         api: AsyncBotApi,
         clock: Clock,
         tasks: asyncio.TaskGroup,
-        done: Callable[[AnswerResult], None],
+        done: Callable[[AnswerResult | ShippingTrouble], None],
         emit: events.Emit,
         provider_token: str,
         replies: Replies,
@@ -117,8 +119,11 @@ class Sender:
         return _Sent("failed")
 
     async def _answer_shipping(self, effect: AnswerShippingQuery, arrived: float) -> None:
+        wanted = effect
         method, params = request_of(effect, self._provider_token)
         error: str | None = "there was no time left"
+        kind: TroubleKind = "unanswered"
+        refused = ""
         attempt = 0
         while (left := arrived + ANSWER_SECONDS_MAX - self._clock.monotonic()) > 0.05:
             attempt += 1
@@ -127,14 +132,26 @@ class Sender:
                 error = None
                 break
             except Refused as refusal:
-                error = refusal.message
+                error, kind, refused = refusal.message, "refused", refusal.description
+                if (other := shipping_answer_after(effect, refused)) is not None:
+                    effect, (method, params) = other, request_of(other, self._provider_token)
+                    continue
                 if refusal.retry_after is None:
                     break
                 await asyncio.sleep(min(max(refusal.retry_after, _PAUSE_SECONDS), left))
             except (OutcomeUnknown, NotSent) as failure:
-                error = failure.message
+                error, kind = failure.message, "unanswered"
                 await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
         self._emit(events.Replied(self._clock.now(), method, error))
+        if error is not None and not (kind == "refused" and TOO_OLD in refused.lower()):
+            self._note_shipping(wanted, kind, error)  # too old: it came late, or has its answer
+        elif error is None and wanted.options and effect.options != wanted.options:
+            self._note_shipping(wanted, "free_left_out", refused)
+
+    def _note_shipping(self, wanted: AnswerShippingQuery, kind: TroubleKind, error: str) -> None:
+        now, said = self._clock.now(), show(redact(error), 300)
+        self._done(ShippingTrouble(wanted.shipping_query_id, kind, said, now))
+        self._emit(events.ShippingFailed(now, wanted.shipping_query_id, kind, said))
 
     async def _perform(self, effect: Effect) -> None:
         async with self._few:

@@ -13,6 +13,7 @@ from functools import partial
 from apaycli.clock import Clock
 from apaycli.core.model import Mode
 from apaycli.core.notices import KEPT_MILLISECONDS, gap_sentence
+from apaycli.core.stock import changed_prices
 from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.files import FREE_BYTES_MIN
@@ -23,10 +24,10 @@ from apaycli.listen.setting import Setting
 from apaycli.listen.standstill import Standstill
 from apaycli.listen.writer import T, Writer, until_written
 from apaycli.store.protocol import Store
-from apaycli.store.values import AnswerResult, Gap
+from apaycli.store.values import AnswerResult, Gap, ShippingTrouble
 
 _EXPIRY_SECONDS = 2.0
-_STOCK_SECONDS = 1.0
+_STOCK_SECONDS = 0.5  # a change is taken by the second look at it, within two seconds of being written
 _HEARTBEAT_SECONDS = 10.0
 _FILES_SECONDS = 2.0
 _CLOCK_SECONDS = 5.0
@@ -67,7 +68,7 @@ class Upkeep:
         )
         self._notify_chat = notify_chat
         self._running: list[asyncio.Task[None]] = []
-        self._results: list[AnswerResult] = []
+        self._results: list[AnswerResult | ShippingTrouble] = []
         self._results_waiting = asyncio.Event()
         self._last_contact_at: int | None = None
         self._heard_before_at: int | None = None  # by an earlier run
@@ -117,7 +118,7 @@ class Upkeep:
         await self._flush_results()
         await self._writer.run(self._record_stop)
 
-    def note_result(self, result: AnswerResult) -> None:
+    def note_result(self, result: AnswerResult | ShippingTrouble) -> None:
         self._results.append(result)
         self._results_waiting.set()
 
@@ -153,7 +154,10 @@ class Upkeep:
 
         def record() -> None:
             with self._store.transaction() as tx:
-                tx.record_answers(results)
+                tx.record_answers([result for result in results if isinstance(result, AnswerResult)])
+                for result in results:
+                    if isinstance(result, ShippingTrouble):
+                        tx.record_shipping_trouble(result)
 
         try:
             await self._writer.run(record)
@@ -216,8 +220,13 @@ class Upkeep:
         if news.products is None:
             self._emit(events.StockRefused(self._clock.now(), news.sentences))
             return
-        processor.shop = replace(processor.shop, products=news.products)
+        before, processor.shop = processor.shop, replace(processor.shop, products=news.products)
         self._emit(events.StockTaken(self._clock.now(), len(news.products), news.sentences))
+        prices, now = changed_prices(before.products, news.products), self._clock.now()
+        if prices:
+            counts = await self._writer.run(lambda: self._store.old_price_counts(before.mode, prices, now))
+            for sku, invoices in counts.items():
+                self._emit(events.OldPrices(now, sku, invoices))
 
     async def _tell_standing(self, mode: Mode) -> None:
         midnight = self._setting.midnight() if self._setting.midnight else 0

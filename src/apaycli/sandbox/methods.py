@@ -85,10 +85,23 @@ def answer_pre_checkout_query(world: "World", params: Params) -> Answer:
 
 
 def answer_shipping_query(world: "World", params: Params) -> Answer:
-    options = parse_shipping_options(params) if params.flag("ok") else None
-    error_message = params.required("error_message") if options is None else ""
+    is_ok = params.flag("ok")
+    error_message = "" if is_ok else params.required("error_message")
+    looked_at = is_ok or (params.text("shipping_options") and not world.settings.refusal_drops_options)
+    options = parse_shipping_options(params) if looked_at else []
+    if world.settings.strict_shipping:
+        check_shipping_options(options)
     query_id = params.text("shipping_query_id")
-    return answer_query(world, lambda: world.dialogue.answer_shipping(query_id, options, error_message))
+    chosen_from = options if is_ok else None
+    return answer_query(world, lambda: world.dialogue.answer_shipping(query_id, chosen_from, error_message))
+
+
+def check_shipping_options(options: list[JsonObject]) -> None:
+    """TDLib's look since July 2026: also at a refusal [T]."""
+    if not options:
+        raise Refusal(400, "There must be at least one shipping option")
+    if any(sum(amount for _, amount in option["prices"]) <= 0 for option in options):
+        raise Refusal(400, "Total price must be positive")
 
 
 def answer_query(world: "World", act: Callable[[], None]) -> Answer:

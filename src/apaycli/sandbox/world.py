@@ -72,6 +72,10 @@ class Settings:
     repeated_offset_rule: bool = False
     # "answerPreCheckoutQuery returning True is not proof" [T]: with this, a late answer gets True and no effect.
     late_answer_returns_true: bool = False
+    # The library of July 2026: no shipping option that costs nothing, and no refusal without an option beside it [T].
+    strict_shipping: bool = True
+    # The server of Bot API 10.0 as it is read: options that come with a refusal are not looked at [S].
+    refusal_drops_options: bool = False
     supports_inline_queries: bool = True
     # Feedback switched on in @BotFather: chosen_inline_result is sent.
     inline_feedback: bool = True

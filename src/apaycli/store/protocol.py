@@ -44,7 +44,9 @@ from apaycli.store.values import (
     OpenAnswer,
     Problem,
     Repeat,
+    ReservedUnits,
     Restore,
+    ShippingTrouble,
 )
 
 if TYPE_CHECKING:
@@ -174,8 +176,12 @@ class Transaction(TalkVerbs, CaseKeeping, Reconciling, Protocol):
 
     def record_gap(self, gap: Gap) -> None: ...
 
+    def record_shipping_trouble(self, trouble: ShippingTrouble) -> None:
+        """The first of a query stands."""
+        ...
+
     def acknowledge(self, now: int) -> None:
-        """The owner has seen every gap, every conflict and every restore up to now."""
+        """The owner has seen every gap, conflict, restore and trouble with shipping up to now."""
         ...
 
     def queue_notice(self, chat_id: str, audience: Audience, text: str, now: int) -> None: ...
@@ -220,6 +226,10 @@ class Store(LookingUp, BookKeeping, CaseLookup, Counting, Protocol):
 
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         """(sold, held) by SKU."""
+        ...
+
+    def reserved_units(self, mode: Mode, units_min: int) -> list[ReservedUnits]:
+        """Who has at least so many units of a product reserved, the most first."""
         ...
 
     def receipts(self, which: ReceiptFilter) -> Iterator[ReceiptRow]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from apaycli.core.model import Invoice, Mode
+from apaycli.core.stock import Prices
 from apaycli.store.sqlite_purge import PurgeCounts
 from apaycli.store.values import InvoiceRow, SendState, SupportRequest
 
@@ -70,6 +71,14 @@ class LookingUp(Protocol):
         ...
 
     def invoice(self, invoice_id: str) -> InvoiceRow | None: ...
+
+    def old_price_invoices(self, mode: Mode, prices: Prices, now: int) -> list[InvoiceRow]:
+        """Those of these SKUs that can still be paid and were sent with another price or currency, the newest first."""
+        ...
+
+    def old_price_counts(self, mode: Mode, prices: Prices, now: int) -> dict[str, int]:
+        """How many those are, by SKU; only what is not 0."""
+        ...
 
     def moved_chat(self, chat_id: str) -> str:
         """The id under which this group lives on; `chat_id` itself where it has not moved."""

@@ -69,6 +69,8 @@ class CheckoutVerbs:
             stock_held=held,
             stock_sold=sold,
             accepted_versions=accepted_versions(self.db, buyer_id),
+            buyer_reserved=self._buyer_reserved(invoice, buyer_id),
+            buyer_expired=self._buyer_expired(invoice, buyer_id),
         )
 
     def invoice_by_payload(self, invoice_payload: str) -> Invoice | None:
@@ -86,13 +88,11 @@ class CheckoutVerbs:
     def live_reservation(self, invoice_id: str, buyer_id: int | None) -> Reservation | None:
         row = one_row(
             self.db,
-            "SELECT reservation_id, sku, quantity, expires_at FROM reservations"
+            "SELECT reservation_id, invoice_id, buyer_id, sku, quantity, expires_at, created_at FROM reservations"
             " WHERE invoice_id = ? AND buyer_id = ? AND state = 'pending'",
             (invoice_id, buyer_id),
         )
-        if row is None or buyer_id is None:
-            return None
-        return Reservation(row["reservation_id"], invoice_id, buyer_id, row["sku"], row["quantity"], row["expires_at"])
+        return None if row is None else Reservation(*row)
 
     def _buyer_units(self, invoice: Invoice, buyer_id: int) -> int:
         if invoice.sku is None:
@@ -104,6 +104,22 @@ class CheckoutVerbs:
             {"mode": invoice.mode, "sku": invoice.sku, "buyer": buyer_id},
         ).fetchone()
         return int(units)
+
+    def _buyer_reserved(self, invoice: Invoice, buyer_id: int) -> int:
+        (units,) = self.db.execute(
+            "SELECT coalesce(sum(quantity), 0) FROM reservations WHERE mode = ? AND sku = ? AND buyer_id = ?"
+            " AND state = 'pending' AND invoice_id <> ?",
+            (invoice.mode, invoice.sku, buyer_id, invoice.invoice_id),
+        ).fetchone()
+        return int(units)
+
+    def _buyer_expired(self, invoice: Invoice, buyer_id: int) -> tuple[tuple[int, int], ...]:
+        rows = self.db.execute(
+            "SELECT created_at, ended_at FROM reservations WHERE mode = ? AND sku = ? AND buyer_id = ?"
+            " AND state = 'expired' ORDER BY ended_at DESC LIMIT 20",
+            (invoice.mode, invoice.sku, buyer_id),
+        )
+        return tuple(rows.fetchall())
 
     def record_decision(self, query: PreCheckoutQuery, decision: Decision, now: int) -> bool:
         reservation_id: int | None = None
@@ -136,22 +152,36 @@ class CheckoutVerbs:
         return True
 
     def _reserve(self, effect: Reserve, now: int) -> int | None:
-        """Take a use and the units, both or none. The savepoint undoes a use whose units are gone."""
+        """Take a use and the units, both or none. The savepoint undoes a use whose units are gone, or would be more
+        than this buyer may have reserved."""
         self.db.execute("SAVEPOINT reserve")
         taken = self.take_use(effect.invoice_id, "uses_held") and self.take_units(
             effect.mode, effect.sku, effect.quantity, effect.capacity, "held"
         )
-        if not taken:
+        reservation_id = self._insert_reservation(effect, now) if taken else None
+        if reservation_id is None:
             self.db.execute("ROLLBACK TO reserve")
         self.db.execute("RELEASE reserve")
-        if not taken:
-            return None
+        return reservation_id
+
+    def _insert_reservation(self, effect: Reserve, now: int) -> int | None:
         cursor = self.db.execute(
             "INSERT INTO reservations (invoice_id, buyer_id, mode, sku, quantity, state, created_at, expires_at)"
-            " VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
-            (effect.invoice_id, effect.buyer_id, effect.mode, effect.sku, effect.quantity, now, effect.expires_at),
+            " SELECT :invoice_id, :buyer_id, :mode, :sku, :quantity, 'pending', :now, :expires_at"
+            " WHERE :reserved_max IS NULL OR :reserved_max > (SELECT coalesce(sum(quantity), 0) FROM reservations"
+            " WHERE mode = :mode AND sku = :sku AND buyer_id = :buyer_id AND state = 'pending')",
+            {
+                "invoice_id": effect.invoice_id,
+                "buyer_id": effect.buyer_id,
+                "mode": effect.mode,
+                "sku": effect.sku,
+                "quantity": effect.quantity,
+                "now": now,
+                "expires_at": effect.expires_at,
+                "reserved_max": effect.reserved_max,
+            },
         )
-        return cursor.lastrowid
+        return cursor.lastrowid if cursor.rowcount == 1 else None
 
     def _reenter(self, effect: Reenter) -> bool:
         cursor = self.db.execute(
@@ -207,7 +237,7 @@ class CheckoutVerbs:
 
     def expire_reservations(self, now: int) -> list[Reservation]:
         rows = self.db.execute(
-            "SELECT reservation_id, invoice_id, buyer_id, sku, quantity, expires_at FROM reservations"
+            "SELECT reservation_id, invoice_id, buyer_id, sku, quantity, expires_at, created_at FROM reservations"
             " WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at LIMIT 1000",
             (now,),
         ).fetchall()

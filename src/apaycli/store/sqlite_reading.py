@@ -26,12 +26,14 @@ from apaycli.store.sqlite_rows import decision_of, one_row
 from apaycli.store.sqlite_sending import SendingReading
 from apaycli.store.sqlite_stats import StatsReading
 from apaycli.store.sqlite_sums import SUMS
-from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer
+from apaycli.store.values import Gap, HookRow, LedgerCounts, ListenerRun, Notice, OpenAnswer, ReservedUnits
 
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookState  # only named here
 
 _ACKNOWLEDGED_AT = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'acknowledged_at')"
+
+_SHIPPING = f"FROM shipping_troubles WHERE happened_at > {_ACKNOWLEDGED_AT}"
 
 
 class ReadingVerbs(
@@ -87,6 +89,16 @@ class ReadingVerbs(
     @reading
     def stock_counts(self, mode: Mode) -> dict[str, tuple[int, int]]:
         return stock_counts(self.db, mode)
+
+    @reading
+    def reserved_units(self, mode: Mode, units_min: int) -> list[ReservedUnits]:
+        rows = self.db.execute(
+            "SELECT sku, buyer_id, sum(quantity), count(*), min(created_at) FROM reservations"
+            " WHERE mode = ? AND state = 'pending' AND sku IS NOT NULL GROUP BY sku, buyer_id"
+            " HAVING sum(quantity) >= ? ORDER BY 3 DESC, 1, 2",
+            (mode, units_min),
+        )
+        return [ReservedUnits(*row) for row in rows]
 
     @reading
     def hooks_due(self, now: int) -> int:
@@ -167,7 +179,14 @@ class ReadingVerbs(
                 "SELECT min(received_at) FROM support_requests WHERE closed_at IS NULL"
             ).fetchone()[0],
             answers_slowest_milliseconds=slowest,
+            shipping_failures=self._number(f"SELECT count(*) {_SHIPPING} AND kind <> 'free_left_out'"),
+            shipping_free_left_out=self._number(f"SELECT count(*) {_SHIPPING} AND kind = 'free_left_out'"),
+            shipping_error=self._shipping_error(),
         )
+
+    def _shipping_error(self) -> str | None:
+        row = self.db.execute(f"SELECT error {_SHIPPING} ORDER BY happened_at DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else None
 
     def _number(self, sql: str, *parameters: object) -> int:
         return int(self.db.execute(sql, parameters).fetchone()[0])

@@ -1,6 +1,6 @@
 """Verbs for the listener's own life, and for what its owner is told and has said.
 
-Knows the tables listener_runs, gaps, notices, attestations, restores, and `acknowledged_at` of meta.
+Knows the tables listener_runs, gaps, restores, shipping_troubles, notices, attestations, and `acknowledged_at` of meta.
 """
 
 import json
@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from apaycli.core.model import Mode
-from apaycli.store.values import Audience, Gap
+from apaycli.store.values import Audience, Gap, ShippingTrouble
 
 
 class RunningVerbs:
@@ -33,6 +33,12 @@ class RunningVerbs:
 
     def record_gap(self, gap: Gap) -> None:
         self.db.execute("INSERT INTO gaps (from_at, until_at) VALUES (?, ?)", (gap.from_at, gap.until_at))
+
+    def record_shipping_trouble(self, trouble: ShippingTrouble) -> None:
+        self.db.execute(
+            "INSERT INTO shipping_troubles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (trouble.shipping_query_id, trouble.kind, trouble.error, trouble.happened_at),
+        )
 
     def acknowledge(self, now: int) -> None:
         self.remember("acknowledged_at", str(now))

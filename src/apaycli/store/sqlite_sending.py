@@ -3,15 +3,25 @@
 Knows the tables invoices (its sending columns) and moved_chats. Who may pay them is `sqlite_checkout`'s.
 """
 
+import json
 import sqlite3
 from dataclasses import replace
 from typing import Literal
 
 from apaycli.core.model import Invoice, Mode
+from apaycli.core.stock import Prices
 from apaycli.store.sqlite_checkout import stock_counts
 from apaycli.store.sqlite_errors import reading
 from apaycli.store.sqlite_rows import invoice_of, invoice_row, one_row, read_invoice
 from apaycli.store.values import InvoiceRow, SendState
+
+# Open: not cancelled, expired, used up or refused by Telegram. `total_amount` is that of all units.
+_OLD_PRICE = (
+    "JOIN json_each(?) AS price ON price.key = sku WHERE mode = ? AND cancelled_at IS NULL AND send_state <> 'refused'"
+    " AND (expires_at IS NULL OR expires_at > ?) AND (uses_max IS NULL OR uses_paid < uses_max)"
+    " AND (currency <> json_extract(price.value, '$[0]')"
+    " OR total_amount <> json_extract(price.value, '$[1]') * quantity)"
+)
 
 
 class SendingVerbs:
@@ -125,10 +135,19 @@ class SendingReading:
     def invoice(self, invoice_id: str) -> InvoiceRow | None:
         return next(iter(self._invoice_rows("WHERE invoice_id = ?", invoice_id)), None)
 
+    @reading
+    def old_price_invoices(self, mode: Mode, prices: Prices, now: int) -> list[InvoiceRow]:
+        return self._invoice_rows(f"{_OLD_PRICE} ORDER BY created_at DESC, invoice_id", json.dumps(prices), mode, now)
+
+    @reading
+    def old_price_counts(self, mode: Mode, prices: Prices, now: int) -> dict[str, int]:
+        sql = f"SELECT sku, count(*) FROM invoices {_OLD_PRICE} GROUP BY sku ORDER BY sku"  # noqa: S608
+        return dict(self.db.execute(sql, (json.dumps(prices), mode, now)).fetchall())
+
     def _invoice_rows(self, condition: str, *parameters: object) -> list[InvoiceRow]:
         rows = self.db.cursor()
         rows.row_factory = sqlite3.Row
-        rows.execute(f"SELECT * FROM invoices {condition}", parameters)  # noqa: S608 - one of two literals
+        rows.execute(f"SELECT invoices.* FROM invoices {condition}", parameters)  # noqa: S608 - one of three literals
         return [
             InvoiceRow(
                 read_invoice(row),

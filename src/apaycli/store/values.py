@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AnswerOutcome = Literal["sent", "too_old", "failed"]
 Repeat = Literal["new", "same", "conflict"]
+TroubleKind = Literal["refused", "unanswered", "free_left_out"]
 Audience = Literal["merchant", "buyer"]
 SendState = Literal["sending", "sent", "refused", "unknown"]
 LetterState = Literal["open", "replayed", "discarded"]
@@ -72,6 +73,17 @@ class AnswerResult:
     answered_at: int
     milliseconds: int
     release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingTrouble:
+    """A shipping query that Telegram took no answer to (`refused`, or `unanswered` in time), or one without the options
+    that cost nothing (`free_left_out`)."""
+
+    shipping_query_id: str
+    kind: TroubleKind
+    error: str
+    happened_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,16 @@ class Notice:
     created_at: int
 
 
+class ReservedUnits(NamedTuple):
+    """What one buyer has reserved of one product and not paid, in so many reservations; the first was made `since`."""
+
+    sku: str
+    buyer_id: int
+    units: int
+    reservations: int
+    since: int
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
     """What lies in the ledger, for people and for check-live."""
@@ -183,6 +205,9 @@ class LedgerCounts:
     answers_slowest_milliseconds: int | None
     support_requests: int = 0  # open ones
     support_oldest_at: int | None = None  # of those
+    shipping_failures: int = 0  # not acknowledged, here and below
+    shipping_free_left_out: int = 0
+    shipping_error: str | None = None  # the last one
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@
 -- currency beside them. Every table is STRICT, so that no fraction and no word slips into a number.
 
 -- Facts about the ledger itself: ledger_id, which a copy shares and no other ledger has; bot_id; acknowledged_at, up to
--- when the owner has seen gaps and conflicts; apay_methods, what A-Pay last told of its payment methods; apay_deposit_key,
--- which of our ids led to its deposits.
+-- when the owner has seen gaps, conflicts, shipping_troubles; apay_methods, what A-Pay last told of its payment methods;
+-- apay_deposit_key, which of our ids led to its deposits.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -90,6 +90,7 @@ CREATE TABLE reservations (
 CREATE UNIQUE INDEX reservations_live ON reservations (invoice_id, buyer_id) WHERE state = 'pending';
 CREATE INDEX reservations_due ON reservations (expires_at) WHERE state = 'pending';
 CREATE INDEX reservations_buyer ON reservations (mode, sku, buyer_id) WHERE state = 'pending';
+CREATE INDEX reservations_expired ON reservations (mode, sku, buyer_id, ended_at) WHERE state = 'expired';
 
 -- The answer to each pre-checkout query, before it leaves: a row never changes its decision.
 CREATE TABLE decisions (
@@ -331,6 +332,15 @@ CREATE TABLE missing_receipts (
     buyer_id INTEGER,
     paid_at INTEGER
 ) STRICT;
+
+-- Shipping queries to which Telegram took no answer (refused; unanswered: not in time), or only one without the options
+-- that cost nothing (free_left_out). The owner has seen those that happened before `acknowledged_at` in meta.
+CREATE TABLE shipping_troubles (
+    shipping_query_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('refused', 'unanswered', 'free_left_out')),
+    error TEXT NOT NULL,                        -- Telegram's words, or what was in the way
+    happened_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Sentences for the merchant's own chats and for buyers, written with what they tell of; a row goes when it is
 -- delivered, or, a buyer's, when Telegram refused it.

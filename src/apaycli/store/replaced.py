@@ -93,7 +93,7 @@ def _read(db: sqlite3.Connection, found: Replaced) -> None:
         if _number(receipt_id) and receipt_id not in known | readable:
             known.add(receipt_id)
             found.missing.append(MissingReceipt(receipt_id, "hook"))
-    numbers = [0, *(each.receipt_id for each in found.missing)]
+    numbers: list[int | None] = [0, *(each.receipt_id for each in found.missing)]
     for sql in (*_HIGHEST, _FLOOR):
         numbers += [_number(value) for (value,) in _rows(db, found, sql) if value is not None]
     found.whole &= None not in numbers

@@ -31,7 +31,7 @@ class Status:
     gap_milliseconds_max: int
     backup_every: int | None = None  # milliseconds; None: no backups are configured
     backup_made_at: int | None = None
-    restores: tuple[Restore, ...] = ()  # that nobody has reviewed
+    restores: tuple[Restore, ...] = ()  # not reviewed yet
     missing_receipts: tuple[MissingReceipt, ...] = ()
 
     @property

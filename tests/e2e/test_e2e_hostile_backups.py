@@ -1,4 +1,4 @@
-"""The installed `apay restore` is given what is no backup, or is killed in between: nothing hangs, fills or stays."""
+"""The installed `apay restore` is given what is no backup, or is killed half-way: nothing hangs, fills or stays."""
 
 import gzip
 import os

@@ -345,4 +345,25 @@ MUTANTS = (
         "                if (other := None) is not None:\n",
         ("tests/listen/test_listen_shop.py",),
     ),
+    Mutant(
+        "give receipt numbers out again after a restore",
+        "store/sqlite_receipts.py",
+        '    " coalesce((SELECT max(receipt_id_floor) FROM restores), 0)))"\n',
+        '    " 0))"\n',
+        ("tests/cli/test_restore_numbers.py",),
+    ),
+    Mutant(
+        "open a ledger with a stranger's trigger",
+        "store/sqlite.py",
+        "            if not (read_only and to_verify):\n",
+        "            if False:\n",
+        ("tests/cli/test_restore_hostile.py",),
+    ),
+    Mutant(
+        "unpack more than a backup records",
+        "backups_opening.py",
+        "            if left < 0:\n",
+        "            if False:\n",
+        ("tests/cli/test_restore_hostile.py",),
+    ),
 )

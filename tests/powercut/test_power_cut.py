@@ -31,6 +31,10 @@ def test_after_any_power_cut_all_that_was_confirmed_is_there(day_seed: int, tmp_
     assert violations(day, log, IMAGES_PER_DAY, day_seed, tmp_path / "image") == []
 
 
+# Written into a copy that nothing uses yet, which takes the ledger's place by a rename.
+OF_A_RESTORE = {"restores", "missing_receipts"}
+
+
 def test_a_day_holds_what_a_cut_could_hurt(tmp_path: Path) -> None:
     """A log that turns over many times, a ledger that is opened again, money, promises: or the cuts prove nothing."""
     day, log = played(tmp_path, 0)
@@ -45,7 +49,7 @@ def test_a_day_holds_what_a_cut_could_hurt(tmp_path: Path) -> None:
         tables = [table for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         empty = [table for table in tables if not db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]]
     db.close()
-    assert empty == []
+    assert set(empty) == OF_A_RESTORE
 
 
 @pytest.mark.parametrize("synchronous", ["NORMAL", "OFF"])

@@ -35,7 +35,7 @@ class Status:
     backup_made_at: int | None = None
     ledger_doubt: str | None = None  # it is missing, or another one: then the facts above are not the shop's
     ledger_missing: bool = False
-    restores: tuple[Restore, ...] = ()  # that nobody has reviewed
+    restores: tuple[Restore, ...] = ()  # not reviewed yet
     missing_receipts: tuple[MissingReceipt, ...] = ()
     levels: tuple[StockLevel, ...] = ()  # of the stock file's products, in this mode
     reserved: tuple[ReservedUnits, ...] = ()  # those large enough for an alarm

@@ -4,7 +4,7 @@ Knows the schema's text; never a row. A trigger that somebody added runs inside 
 refuses payments, a table without its CHECK takes anything: so nothing may differ, be missing or be added. Two things
 may: a user's own views, which we never read, and what SQLite itself adds for its planner.
 
-Costs about 0.3 ms at each start: the texts are compared as they are, and taken apart only where they differ.
+Costs half a millisecond at each start: the texts are compared as they are, and taken apart only where they differ.
 """
 
 import re

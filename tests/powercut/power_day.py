@@ -27,7 +27,7 @@ from apaycli.errors import LedgerError, LedgerUnavailable
 from apaycli.listen.events import Paid
 from apaycli.listen.processor import Processor
 from apaycli.store.sqlite import SqliteStore, open_sqlite
-from apaycli.store.values import AnswerResult, Gap
+from apaycli.store.values import AnswerResult, Gap, ShippingTrouble
 
 TTL_SECONDS = 600
 PRICE = 49_900
@@ -286,6 +286,7 @@ class Day:
             run_id = tx.start_run(4711, "test", now)
             tx.record_life(run_id, now, now)
             tx.record_gap(Gap(now - 90_000_000, now))
+            tx.record_shipping_trouble(ShippingTrouble(f"shipping-{run_id}", "refused", "no", now))
             tx.queue_notice("77", "merchant", "look at the dashboard", now)
             tx.remove_notices([1, 2, 3])
             tx.attest("dashboard", now)

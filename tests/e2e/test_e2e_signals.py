@@ -79,7 +79,7 @@ def test_a_second_listener_is_refused_within_a_second_and_named_the_first(mercha
         begun_at = time.monotonic()
         second = merchant.apay("listen", code=7)
         assert time.monotonic() - begun_at < 3  # a start of Python on a busy machine included
-        assert any(f"pid {first.pid})" in line for line in second.err)
+        assert any(f"pid {first.pid}, user " in line for line in second.err)
         assert merchant.press(payload).outcome == "accepted"
     polls = merchant.call(lambda: [r for r in merchant.world.requests.records if r.method == "getupdates"])
     assert all(poll.status != 409 for poll in polls)

@@ -268,6 +268,10 @@ def test_a_file_of_the_ledger_that_is_removed_ends_the_run_at_once(rig: Rig, tmp
     with pytest.raises(LedgerError, match="-wal was removed or replaced"):
         rig.listen(story)
     assert rig.clock.monotonic() - removed_at < 5
+    with pytest.raises(LedgerError, match="every record is in"):
+        rig.store.close()
+    rig.store = open_sqlite(tmp_path / "apay.db")
+    assert rig.rows("SELECT count(*) FROM invoices") == [(1,)]
 
 
 def test_an_update_that_the_ledger_refuses_is_kept_raw_and_its_neighbours_are_recorded(rig: Rig) -> None:

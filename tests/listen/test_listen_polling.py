@@ -43,7 +43,7 @@ def poll(http: Scripted, *, once: bool = False, record: bool = True) -> tuple[li
         slept.append(seconds)
 
     async def take() -> None:
-        poller = Poller(AsyncBotApi(http), clock, told.append, sleep, Random(1), 50)
+        poller = Poller(AsyncBotApi(http), clock, told.append, sleep, Random(1), 50, lambda: None)
         async for raws in poller.batches(once=once):
             batches.append(raws)
             ids = [json.loads(raw)["update_id"] for raw in raws if raw.startswith(b'{"update_id":')]
@@ -116,7 +116,8 @@ def test_a_cancelled_poll_is_cancelled() -> None:
             raise AssertionError
 
     async def cancel() -> None:
-        poller = Poller(AsyncBotApi(Silent()), ManualClock(), lambda event: None, asyncio.sleep, Random(1), 50)
+        clock = ManualClock()
+        poller = Poller(AsyncBotApi(Silent()), clock, lambda _: None, asyncio.sleep, Random(1), 50, lambda: None)
         task = asyncio.ensure_future(anext(poller.batches(once=False)))
         await asyncio.sleep(1)
         task.cancel()

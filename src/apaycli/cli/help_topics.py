@@ -110,12 +110,12 @@ def files(environ: Mapping[str, str]) -> Page:
                 "ledger",
                 "store.url",
                 "Everything that was sold. SQLite; beside it -wal and -shm while it is used: never copy one without the"
-                " others, use apay backup.",
+                " others, use apay backup. .lock says who uses it.",
             ),
             Row("tokens", "*_file", "Token files hold one token each and can be read by you alone."),
             Row("messages", "messages.file", "Your own words for what the bot says."),
             Row("backups", "backup.dir", "Consistent copies of the ledger, opened again and checked."),
-            Row("state", state, "The listener's lock, and last-bug.txt after a fault of apay (no tokens are in it)."),
+            Row("state", state, "Which ledgers are known; last-bug.txt after a fault of apay. No tokens are in it."),
         ),
         (
             "Paths inside the config are relative to the config's folder. Nothing is ever picked up from the current"

@@ -29,6 +29,7 @@ class Status:
     free_bytes: int | None
     stock_problems: tuple[str, ...]
     gap_milliseconds_max: int
+    updates_kept: int = 0  # beside the ledger, because it was locked: the listener's next start records them
     backup_every: int | None = None  # milliseconds; None: no backups are configured
     backup_made_at: int | None = None
 
@@ -63,7 +64,7 @@ def alarms_of(status: Status) -> list[Alarm]:
 
 
 def _listener(status: Status) -> Alarm | None:
-    gap, listen = status.gap_milliseconds, "apay listen --live" if status.mode == "live" else "apay listen"
+    gap, listen = status.gap_milliseconds, _listen_command(status)
     if gap is None:
         return Alarm("listener", "apay listen has never run with this ledger", f"start {listen}: docs/operations.md")
     if gap <= status.gap_milliseconds_max:
@@ -74,6 +75,10 @@ def _listener(status: Status) -> Alarm | None:
         f"nobody has heard Telegram since {since}; it keeps receipts 24 h and nobody can buy",
         "look at what the listener says" if status.listening else f"start {listen}",
     )
+
+
+def _listen_command(status: Status) -> str:
+    return "apay listen --live" if status.mode == "live" else "apay listen"
 
 
 def _other_mode(status: Status, listen: str) -> Alarm | None:
@@ -105,6 +110,25 @@ def _conflicts(status: Status) -> Alarm | None:
         return None
     sentence = f"{count} payment(s) came twice with other content; the first record stands"
     return Alarm("conflicts", sentence, "compare with the A-Pay dashboard, then: apay status --acknowledge")
+
+
+def _query_conflicts(status: Status) -> Alarm | None:
+    count = status.counts.query_conflicts
+    if not count:
+        return None
+    queries = "1 decided query" if count == 1 else f"{count} decided queries"
+    sentence = f"{queries} came again with other content; the first decision stands"
+    return Alarm("query_conflicts", sentence, "see what else has the bot token, then: apay status --acknowledge")
+
+
+def _inbox(status: Status) -> Alarm | None:
+    if not status.updates_kept or status.listening:
+        return None
+    updates = "1 update" if status.updates_kept == 1 else f"{status.updates_kept} updates"
+    sentence = (
+        f"{updates}, kept beside the ledger while it was locked, and forgotten by Telegram: not in the ledger yet"
+    )
+    return Alarm("inbox", sentence, f"start {_listen_command(status)}, which records what is there")
 
 
 def _hooks(status: Status) -> Alarm | None:
@@ -150,6 +174,8 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _gaps,
     _dead_letters,
     _conflicts,
+    _query_conflicts,
+    _inbox,
     _hooks,
     _support,
     _backup,

@@ -79,6 +79,7 @@ def _acknowledge(env: Env) -> None:
 def _gather(options: Options, env: Env) -> "Status":
     from apaycli.checks.status import Status
     from apaycli.files import free_bytes
+    from apaycli.listen.inbox import Inbox, inbox_of
 
     store = env.open_store(read_only=True)
     try:
@@ -91,6 +92,7 @@ def _gather(options: Options, env: Env) -> "Status":
             free_bytes=free_bytes(env.config.store_path.parent),
             stock_problems=_stock_problems(env),
             gap_milliseconds_max=options.gap_seconds_max * 1000,
+            updates_kept=len(Inbox(inbox_of(env.config.store_path)).read()),
             **_backups(env),
         )
     finally:

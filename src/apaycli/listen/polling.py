@@ -22,6 +22,7 @@ from apaycli.listen import events
 from apaycli.text import redact, show
 
 _BATCH_MAX = 100
+_FULL_BYTES = 3 << 20  # a reply is cut at about 4 MiB, whatever the limit
 _BACKOFF_SECONDS_MAX = 30.0
 _CONFLICT_SECONDS = 4.0
 _UNRECORDED_SECONDS = 1.0
@@ -56,6 +57,7 @@ class Poller:
         self._chance = chance
         self._timeout_seconds = timeout_seconds
         self._limit = _BATCH_MAX
+        self.full = False  # the last reply: more may wait behind it
         self.offset: int | None = None
         # Set from a reply that was not full, once it is recorded, until a poll fails.
         self.caught_up = asyncio.Event()
@@ -73,10 +75,10 @@ class Poller:
                 await self._wait_after(failure, failures)
                 continue
             failures = 0
-            timeout_seconds = 0 if once else self._timeout_seconds
             offset_sent = self.offset
             self._unrecorded = False
             yield raws
+            timeout_seconds = 0 if once else round(_UNRECORDED_SECONDS) if self._unrecorded else self._timeout_seconds
             if len(raws) < _BATCH_MAX and not self._unrecorded:
                 self.caught_up.set()
             if self.offset == offset_sent:
@@ -89,7 +91,7 @@ class Poller:
                     await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else _CONFLICT_SECONDS)
 
     def not_recorded(self) -> None:
-        """The batch in hand is not on disk: it stays at Telegram, and may hold receipts."""
+        """What is in hand is not in the ledger, and may hold receipts: it stays at Telegram, or in the inbox."""
         self._unrecorded = True
         self.caught_up.clear()
 
@@ -100,6 +102,7 @@ class Poller:
         raws, body = await self._api.get_updates(params, timeout_seconds + _READ_MARGIN_SECONDS)
         if self.offset is not None:
             reach("after_confirm")
+        self.full = raws is None or len(raws) >= self._limit or len(body) >= _FULL_BYTES
         if raws is None and self._limit > 1:
             # The reply cannot be cut into updates: one at a time, the broken one stands alone.
             self._limit = 1

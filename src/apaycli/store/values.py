@@ -53,8 +53,8 @@ class EvidencedReceipt(NamedTuple):
 
 
 class KeptBytes(NamedTuple):
-    """Other bytes that are kept: of conflicts and refunds, the words of terms, and dead letters, which say if they
-    mention a payment."""
+    """Other bytes that are kept: of conflicts and refunds, of queries that contradict their decision, the words of
+    terms, and dead letters, which say if they mention a payment."""
 
     kind: str
     name: str | int
@@ -65,7 +65,7 @@ class KeptBytes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """How sending one answer went. `release`: a definite refusal gives the reservation's units back."""
+    """How sending one answer went. `release`: it certainly never took effect, and gives the units back."""
 
     pre_checkout_query_id: str
     outcome: AnswerOutcome
@@ -158,6 +158,7 @@ class LedgerCounts:
     answers_slowest_milliseconds: int | None
     support_requests: int = 0  # open ones
     support_oldest_at: int | None = None  # of those
+    query_conflicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,6 @@ BOT = "Demo_Merchant_Bot"
         (b'{"update_id":"5"}', None),
         (b'{"update_id":5.0}', 5),
         (b'{"update_id":-1}', None),
-        (b'{"update_id":0}', None),
-        (b'{"update_id":2147483648}', None),
         (b'{"update_id":9223372036854775808}', None),
         (b'{"update_id":5,"message":null}', 5),
         (b'{"update_id":5,"message":[]}', 5),

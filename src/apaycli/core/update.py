@@ -27,8 +27,7 @@ from apaycli.money import AMOUNT_MAX
 
 _HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
 _RESULT = re.compile(rb'"result"\s*:\s*\[')
-_UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,10})\b')
-_UPDATE_ID_END = 2**31  # Telegram counts in 32 bits, and starts anew somewhere after a quiet week
+_UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,18})\b')
 _NO_UPDATE_ID = 0  # of a payment without one that can be used
 _DATE_SECONDS_END = 253_402_300_800  # the year 10000, which no calendar library can write
 # Fields of a Message that no service message has.
@@ -89,12 +88,13 @@ def _read_leniently(raw: bytes, reason: str) -> incoming.Update:
     """The payment in it, or Unreadable with the ids of the queries that wait for an answer."""
     mentions_payment = b"successful_payment" in raw
     head = _UPDATE_ID.search(raw[:200])
-    update_id = _usable_id(int(head.group(1))) if head else None
+    update_id = int(head.group(1)) if head else None
     try:
         update = loads_leniently(raw)
     except (Broken, ValueError, RecursionError):
         return incoming.Unreadable(update_id, reason, mentions_payment)
-    update_id = _usable_id(update.get("update_id")) or update_id
+    if (read_id := _usable_id(update.get("update_id"))) is not None:
+        update_id = read_id
     message = update.get("message")
     if isinstance(message, dict) and "successful_payment" in message and len(update.keys() - {"update_id"}) == 1:
         with suppress(Broken):
@@ -111,7 +111,8 @@ def _update_id(update: dict[str, Any]) -> int:
 
 
 def _usable_id(value: object) -> int | None:
-    return value if type(value) is int and 0 < value < _UPDATE_ID_END else None
+    """Any that the ledger can hold: what it confirms is decided beside its neighbours (`listen/processor.py`)."""
+    return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> incoming.Update:

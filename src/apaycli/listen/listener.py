@@ -35,7 +35,6 @@ from apaycli.listen.processor import (
     Recorded,
     asked_in,
     key_of,
-    next_offset,
     queries_first,
 )
 from apaycli.listen.replies import Replies
@@ -194,12 +193,13 @@ class Listener:
                 self._emit(events.Ready(self._clock.now(), processor.bot_username))
             if raws or self._kept:
                 batch = processor.parse(raws)
+                ids = [received.update.update_id for received in batch]
                 if await self._take_batch(processor, sender, upkeep, batch):
-                    poller.offset = next_offset(batch, full=poller.full) or poller.offset
+                    poller.confirm_first(len(ids), ids)
                 else:
                     poller.not_recorded()
                     if poller.full:
-                        poller.offset = await self._make_room(batch) or poller.offset
+                        poller.confirm_first(await self._make_room(batch), ids)
             if self._stopping.is_set():
                 return
 
@@ -226,8 +226,8 @@ class Listener:
             self._inbox.clear()
         return True
 
-    async def _make_room(self, batch: Sequence[Received]) -> int | None:
-        """The offset behind what Telegram may forget although it has no record, so that those who wait behind a full
+    async def _make_room(self, batch: Sequence[Received]) -> int:
+        """How many, from the first on, Telegram may forget although they have no record, so that those behind a full
         reply are seen: queries whose refusal Telegram has, or takes no more; what nobody will miss; and the rest once
         it is in the inbox."""
         refusals = {task for each in batch for task in self._refusals(each) if not task.done()}
@@ -239,7 +239,7 @@ class Listener:
             self._kept += [each for each in rest if each.raw not in known]
             rest = []
         stays = (place for place, each in enumerate(batch) if each in rest or not self._is_answered(each))
-        return next_offset(batch, full=True, count=next(stays, len(batch)))
+        return next(stays, len(batch))
 
     def _refusals(self, received: Received) -> "list[asyncio.Task[None]]":
         keys = map(key_of, asked_in(received.update))

@@ -20,7 +20,6 @@ a dead letter, and its query declined. Trouble with the disk is another thing: n
 nothing is confirmed, and the process ends, to decide again from what is on disk.
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -299,30 +298,3 @@ def queries_first(batch: Sequence[Received]) -> list[list[Received]]:
     queries = [received for received in batch if asked_in(received.update)]
     others = [received for received in batch if not asked_in(received.update)]
     return [group for group in (queries, others) if group]
-
-
-def next_offset(batch: Sequence[Received], *, full: bool, count: int | None = None) -> int | None:
-    """What confirms the first `count` of this batch (None: all of it): an `update_id` + 1; None: nothing may be.
-
-    A reply is in the order of its ids, so they say something about each other, and a damaged one must not confirm what
-    nobody has seen. Ids outside of the longest rising sequence do not count. Behind the last one of a `full` reply more
-    may wait, and nothing speaks for it: after a jump it is left for the next reply to begin with.
-    """
-    ids = [(place, update_id) for place, each in enumerate(batch) if (update_id := each.update.update_id)]
-    rising = _longest_rising(ids)
-    if full and len(rising) > 1:
-        (place_before, before), (place, last) = rising[-2:]
-        if place == len(batch) - 1 and last - before > place - place_before:
-            rising.pop()
-    counted = [update_id for place, update_id in rising if count is None or place < count]
-    return counted[-1] + 1 if counted else None
-
-
-def _longest_rising(ids: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    ends: list[int] = []  # the lowest id in which a rising sequence of each length ends
-    chains: list[list[tuple[int, int]]] = [[]]
-    for place, update_id in ids:
-        length = bisect_left(ends, update_id)
-        ends[length : length + 1] = [update_id]
-        chains[length + 1 : length + 2] = [[*chains[length], (place, update_id)]]
-    return chains[-1]

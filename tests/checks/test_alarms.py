@@ -52,6 +52,10 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
         " nothing; the last reason: no",
     ),
     ("shipping", {"counts": replace(COUNTS, shipping_free_left_out=3)}, "3 buyers were not offered"),
+    ("query_conflicts", {"counts": replace(COUNTS, query_conflicts=1)}, "1 decided query came again"),
+    ("query_conflicts", {"counts": replace(COUNTS, query_conflicts=2)}, "2 decided queries came again"),
+    ("inbox", {"updates_kept": 1, "run": replace(RUN, stopped_at=NOW)}, "1 update, kept beside the ledger"),
+    ("inbox", {"updates_kept": 2, "run": replace(RUN, stopped_at=NOW)}, "2 updates, kept beside the ledger"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),
     ("support", {"counts": replace(COUNTS, support_requests=2, support_oldest_at=NOW - 24 * HOUR)}, "2 open"),
     (
@@ -83,6 +87,7 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
 def test_a_shop_that_goes_well_rings_nothing() -> None:
     assert alarms_of(GOOD) == []
     assert alarms_of(replace(GOOD, free_bytes=None)) == []
+    assert alarms_of(replace(GOOD, updates_kept=3)) == []  # the listener is at it
     assert GOOD.listening
     assert GOOD.gap_milliseconds == 30_000
 

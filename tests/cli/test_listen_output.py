@@ -91,6 +91,10 @@ LINES: list[tuple[events.Event, str]] = [
         events.PaymentRepeated(AT, "ch", True),
         "CONFLICT    ch: known payment with other content; the first record stands",
     ),
+    (
+        events.QueryConflict(AT, "q", ("total_amount", "buyer_id")),
+        "CONFLICT    q: a decided query came again with another total_amount, buyer_id; the first decision stands",
+    ),
     (events.StarsRefunded(AT, "ch"), "stars       refund of ch: Telegram Stars, kept apart"),
     (events.DeadLetter(AT, 9, "no JSON", False), "unreadable  update 9: no JSON; kept as it came"),
     (
@@ -286,6 +290,7 @@ HOSTILE_EVENTS: list[events.Event] = [
     paid(title=HOSTILE, currency=HOSTILE),
     events.Paid(AT, 1, receipt(1, buyer=EVIL)),
     events.PaymentRepeated(AT, HOSTILE, True),
+    events.QueryConflict(AT, HOSTILE, ("currency",)),
     events.StarsRefunded(AT, HOSTILE),
     events.DeadLetter(AT, 1, HOSTILE, True),
     events.Passed(AT, 1, HOSTILE),

@@ -2,7 +2,9 @@
 
 import pytest
 
-from apaycli.core.model import Flag
+from apaycli.core.incoming import PreCheckoutQuery
+from apaycli.core.model import Decision, DeclineReason, Flag, User
+from apaycli.listen.inbox import Inbox, inbox_of
 from apaycli.store.values import Gap
 from ledger_rows import receipt
 from shop import Shop, Stream
@@ -132,6 +134,30 @@ def test_a_gap_rings_until_it_is_acknowledged(shop: Shop) -> None:
     assert rung.code == 6
     assert "may be gone at Telegram; compare with the A-Pay dashboard" in rung.out
     assert shop.run("status", "--acknowledge").code == 0
+    assert shop.run("status").code == 0
+
+
+def test_a_contradicting_query_rings_until_it_is_acknowledged(shop: Shop) -> None:
+    heard(shop)
+    query = PreCheckoutQuery(1, "q1", User(5), "INR", 1, "p")
+    decision = Decision("q1", ok=False, reason=DeclineReason.UNKNOWN_INVOICE, error_message="no")
+    with shop.store() as store, store.transaction() as tx:
+        tx.record_decision(query, decision, shop.clock.now())
+        tx.record_query_conflict(query, ["total_amount"], b"raw", shop.clock.now())
+    rung = shop.run("status")
+    assert rung.code == 6
+    assert "1 decided query came again with other content" in rung.out
+    assert shop.run("status", "--acknowledge").code == 0
+
+
+def test_updates_that_were_kept_beside_a_locked_ledger_ring_when_nobody_listens(shop: Shop) -> None:
+    heard(shop, stopped=True)
+    path = inbox_of(shop.ledger)
+    Inbox(path).keep([b"{}", b"{ }"])
+    rung = shop.run("status")
+    assert rung.code == 6
+    assert "2 updates, kept beside the ledger while it was locked" in rung.out
+    path.unlink()
     assert shop.run("status").code == 0
 
 

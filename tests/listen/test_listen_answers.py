@@ -101,6 +101,89 @@ def test_a_first_answer_that_is_too_old_gives_the_units_back_at_once(rig: Rig) -
     assert rig.stock() == (0, 1)
 
 
+def _stopped_for(rig: Rig, seconds: float) -> None:
+    """As SIGSTOP between the commit of a decision and its answer."""
+
+    def stop(name: str) -> None:
+        if name == "after commit" and rig.rows("SELECT count(*) FROM decisions") != [(0,)]:
+            rig.at_step = lambda _name: None
+            rig.clock.advance(seconds)
+
+    rig.at_step = stop
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_a_yes_that_never_left_gives_the_units_back_when_nobody_waits_any_more(rig: Rig, presses: int) -> None:
+    rig.offer(stock=1)
+    rig.invoice(chat_id=GROUP)
+
+    async def story(_listener: Listener) -> None:
+        await rig.quiet()
+        _stopped_for(rig, 9)
+        with rig.world.polling.held():
+            checkouts = [rig.world.buyers.press_pay("order-1001", RAHIM) for _ in range(presses)]
+        await rig.until(lambda: outcomes(rig) == ["failed"] * presses)
+        assert {checkout.outcome for checkout in checkouts} == {"timeout"}
+        assert (rig.stock(), reservations(rig)) == ((0, 0), ["voided"])
+        assert (await rig.press("order-1001", ASHA)).outcome == "accepted"
+
+    rig.listen(story)
+    assert len(rig.http.asked(*ANSWER)) == 1
+
+
+def test_with_nobody_to_connect_to_nothing_left_and_the_units_go_back(rig: Rig) -> None:
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        await rig.quiet()
+        _stopped_for(rig, 0)
+        rig.at_step = lambda name: (
+            setattr(rig.http, "refused_until", rig.clock.monotonic() + 20) if name == "after commit" else None
+        )
+        assert (await rig.press()).outcome == "timeout"
+        rig.at_step = lambda _name: None
+        assert rig.stock() == (0, 1)  # as long as Telegram could take it
+        await rig.until(lambda: outcomes(rig) == ["failed"])
+        assert (rig.stock(), reservations(rig)) == ((0, 0), ["voided"])
+
+    rig.listen(story)
+
+
+def test_a_yes_that_never_left_is_not_said_when_its_update_comes_again(rig: Rig) -> None:
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        await rig.quiet()
+        _stopped_for(rig, 9)
+        await rig.press()
+        await rig.until(lambda: outcomes(rig) == ["failed"])
+        rig.world.buyers.redeliver(last=1)
+        await rig.quiet()
+
+    rig.listen(story)
+    assert rig.http.asked(*ANSWER) == []
+    assert rig.stock() == (0, 0)
+
+
+def test_after_a_crash_nobody_knows_whether_an_answer_left_and_the_units_stay(rig: Rig) -> None:
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        await rig.quiet()
+        rig.at_step = lambda name: rig.kill() if name == f"before {ANSWER[0]}" else None
+        rig.world.buyers.press_pay("order-1001", RAHIM)
+        await rig.until(lambda: rig.dead)
+
+    rig.listen(story)
+    rig.at_step = lambda _name: None
+    rig.clock.advance(60)
+    rig.listen(lambda _listener: rig.quiet())
+    assert reservations(rig) == ["pending"]
+
+
 def test_too_old_gives_back_nothing_that_another_query_rests_on(rig: Rig) -> None:
     rig.offer(stock=1)
     rig.invoice()

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,18 +168,6 @@ def test_a_query_is_answered_whatever_else_met_the_broken_ledger_first(
     assert (last.outcome, last.error_message) == ("declined", UNAVAILABLE)
     assert last.answer_milliseconds < 8000  # type: ignore[operator]
     assert len(rig.world.queue) > 0
-
-
-@pytest.fixture
-def other(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
-    """The ledger in a file that meets a lock without waiting, and another program's connection to it."""
-    for name in ("_BUSY_MILLISECONDS", "_BUSY_AGAIN_MILLISECONDS"):
-        monkeypatch.setattr(f"apaycli.store.sqlite.{name}", 1)
-    rig.store.close()
-    rig.store = open_sqlite(tmp_path / "apay.db")
-    connection = sqlite3.connect(tmp_path / "apay.db", isolation_level=None)
-    yield connection
-    connection.close()
 
 
 def test_while_another_program_locks_the_file_everybody_is_declined_and_then_service_goes_on(

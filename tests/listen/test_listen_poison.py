@@ -1,10 +1,12 @@
 """Updates that cannot be read: kept raw and confirmed, alone; their neighbours are recorded and the queue moves on."""
 
+import asyncio
 import random
 
 import pytest
 from rig import Rig
 
+from apaycli.checks.verify import verify
 from apaycli.listen import events
 from apaycli.listen.listener import Listener
 
@@ -151,6 +153,131 @@ def test_a_payment_with_an_odd_amount_is_recorded_and_flagged(shop: Rig, amount:
         "odd", None, "amount_mismatch",
     )  # fmt: skip
     assert shop.rows("SELECT raw FROM evidence")[0][0].startswith(b'{"update_id":')
+
+
+def payment(charge: bytes, update_id: bytes = b"@UPDATE_ID@", more: bytes = b"", name: bytes = b"R") -> bytes:
+    return (
+        b'{"update_id":' + update_id + b',\n"message":{' + more
+        + b'"message_id":1,"date":1767261600,"chat":{"id":1001},"from":{"id":1001,"first_name":"' + name + b'"},'
+        b'"successful_payment":{"currency":"BDT","total_amount":50000,"invoice_payload":"order-1001",'
+        b'"telegram_payment_charge_id":"' + charge + b'","provider_payment_charge_id":"p"}}}'
+    )  # fmt: skip
+
+
+def test_a_payment_with_a_broken_name_fits_its_reservation_and_verifies(rig: Rig) -> None:
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        assert (await rig.press()).outcome == "accepted"
+        rig.world.buyers.inject(payment(b"odd", name=b"R\xff"))
+        await rig.quiet()
+
+    rig.listen(story)
+    (receipt,) = rig.receipts()
+    assert (receipt.flag, receipt.total_amount, receipt.buyer_name) == (None, 50_000, "R\ufffd")
+    assert b"R\xff" in rig.rows("SELECT raw FROM evidence")[0][0]
+    assert rig.stock() == (1, 0)
+    assert rig.happened(events.DeadLetter) == []
+    assert verify(rig.store).problems == []
+
+
+def test_charge_ids_that_differ_only_in_what_no_database_takes_are_two_receipts(shop: Rig) -> None:
+    ids = [b"c", b"c\xff", b"c\xfe", b"c\\ud800", b"c\\ud801", b"c\\\\ud800"]
+
+    async def story(_listener: Listener) -> None:
+        for charge in ids:
+            shop.world.buyers.inject(payment(charge))
+        await shop.quiet()
+
+    shop.listen(story)
+    assert len(shop.receipts()) == len(ids)
+    assert verify(shop.store).problems == []
+
+
+@pytest.mark.parametrize("claimed", [b"2147483648", b"4294967296", b"9223372036854775807", b"1999999999", b"0"])
+@pytest.mark.parametrize("place", [0, 2, 50, 99, 119])
+@pytest.mark.parametrize("literal", [False, True], ids=["as Telegram", "a server that takes any offset"])
+def test_an_absurd_update_id_costs_none_of_120_receipts(
+    shop: Rig, claimed: bytes, place: int, literal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if literal:
+        monkeypatch.setattr("apaycli.sandbox.queue.FUTURE_OFFSET_MAX", 2**64)
+
+    async def story(_listener: Listener) -> None:
+        for group in (range(3), range(3, 120)):
+            with shop.world.polling.held():
+                for number in group:
+                    odd = number == place
+                    shop.world.buyers.inject(payment(b"c%d" % number, claimed if odd else b"@UPDATE_ID@"))
+            await asyncio.sleep(0.001)
+        await shop.until(lambda: len(shop.receipts()) == 120)
+        with shop.world.polling.held():
+            shop.world.buyers.inject(payment(b"later"))
+        await shop.quiet()  # a neighbour behind it confirms it
+
+    shop.listen(story)
+    assert len(shop.receipts()) == 121
+
+
+@pytest.mark.parametrize("first", [2**31, 2**40])
+def test_ids_that_go_on_above_32_bits_are_ids(shop: Rig, first: int) -> None:
+    """Nothing rests on an id but its confirmation: sales go on."""
+
+    async def story(_listener: Listener) -> None:
+        shop.world.buyers.inject({"poll": {"id": "1"}}, first)
+        checkouts = shop.world.buyers.press_pay_many("order-1001", 90, 5000)
+        await shop.until(lambda: all(checkout.outcome == "accepted" for checkout in checkouts))
+        shop.world.buyers.pay_many(checkouts)
+        await shop.quiet()
+
+    shop.listen(story)
+    shop.truth_kept()
+    assert len(shop.receipts()) == 90
+
+
+@pytest.mark.parametrize("ahead", [1, 30, 200])
+def test_a_damaged_id_at_the_end_of_a_full_reply_confirms_nobody_who_was_not_seen(shop: Rig, ahead: int) -> None:
+    async def story(_listener: Listener) -> None:
+        first = shop.world.queue.next_update_id
+        with shop.world.polling.held():
+            for number in range(300):
+                claimed = b"%d" % (first + number + ahead) if number == 99 else b"@UPDATE_ID@"
+                shop.world.buyers.inject(payment(b"c%d" % number, claimed))
+        await shop.quiet()
+
+    shop.listen(story)
+    assert len(shop.receipts()) == 300
+
+
+def test_a_payment_that_telegram_did_not_send_books_nothing_and_is_loud(shop: Rig) -> None:
+    async def story(_listener: Listener) -> None:
+        shop.world.buyers.inject(payment(b"copy", more=b'"forward_origin":{"type":"user"},'))
+        shop.world.buyers.inject(payment(b"copy", more=b'"edit_date":5,'))
+        await shop.quiet()
+        assert [letter.mentions_payment for letter in shop.happened(events.DeadLetter)] == [True, True]
+        assert shop.receipts() == []
+        shop.world.buyers.inject(payment(b"copy"))  # Telegram's own word, afterwards
+        await shop.quiet()
+
+    shop.listen(story)
+    assert [receipt.telegram_payment_charge_id for receipt in shop.receipts()] == ["copy"]
+    assert shop.store.counts("test").dead_letters_with_payment == 2
+
+
+def test_a_query_with_a_repeated_key_is_declined_and_once_however_often_it_comes(shop: Rig) -> None:
+    async def story(_listener: Listener) -> None:
+        query = (
+            b'{"update_id":7000000000,"pre_checkout_query":{"id":"77","from":{"id":1},"currency":"A","currency":"B"}}'
+        )
+        shop.world.buyers.inject(query)  # with an id that confirms nothing: it comes again and again
+        await asyncio.sleep(30)
+
+    shop.listen(story)
+    (asked,) = shop.http.asked("answerPreCheckoutQuery")
+    assert (asked.params["pre_checkout_query_id"], asked.params["ok"]) == ("77", False)
+    assert len(shop.http.asked("getUpdates")) < 20
+    assert len(shop.happened(events.DeadLetter)) == 1
 
 
 def test_a_query_whose_buyer_cannot_be_read_is_kept_raw_and_declined(rig: Rig) -> None:

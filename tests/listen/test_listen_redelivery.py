@@ -1,6 +1,7 @@
 """The same update again, in another order, under another id: the books stay the same."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from rig import RAHIM, Rig
@@ -97,6 +98,43 @@ def test_the_same_charge_with_another_amount_is_a_conflict_and_the_first_stands(
     assert [receipt.total_amount for receipt in rig.receipts()] == [50_000]
     assert [repeat.conflict for repeat in rig.happened(events.PaymentRepeated)] == [True, True]
     assert b'"total_amount":1' in rig.rows("SELECT raw FROM evidence WHERE kind = 'conflict'")[0][0]
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        ((b'"total_amount":50000', b'"total_amount":1'), "total_amount"),
+        ((b'"currency":"BDT"', b'"currency":"INR"'), "currency"),
+        ((b'"id":1001,', b'"id":1002,'), "buyer_id"),
+        ((b'"invoice_payload":"order-1001"', b'"invoice_payload":"order-2"'), "invoice_payload"),
+        ((b'"currency":', b'"shipping_option_id":"post","currency":'), "shipping_option_id"),
+    ],
+)
+def test_a_decided_query_with_other_content_is_said_once_and_the_first_decision_stands(
+    rig: Rig, other: tuple[bytes, bytes], differs: str
+) -> None:
+    rig.shop = replace(rig.shop, notify_chat="987")
+    rig.offer(stock=1)
+    rig.invoice()
+
+    async def story(_listener: Listener) -> None:
+        assert (await rig.press()).outcome == "accepted"
+        await rig.quiet()
+        template = rig.world.queue.history[-1].template
+        assert other[0] in template
+        for raw in (template, template.replace(*other)):
+            rig.world.buyers.inject(raw)
+            await rig.quiet()
+        rig.world.buyers.redeliver(last=1)
+        await rig.quiet()
+
+    rig.listen(story)
+    assert [event.differs for event in rig.happened(events.QueryConflict)] == [(differs,)]
+    assert [row[1:] for row in rig.rows("SELECT raw, differs FROM query_conflicts")] == [(differs,)]
+    assert rig.store.counts("test").query_conflicts == 1
+    assert len(rig.http.asked("answerPreCheckoutQuery")) == 1
+    assert rig.stock() == (0, 1)
+    assert any("CONFLICT" in request.params["text"] for request in rig.http.asked("sendMessage"))
 
 
 # -- orders, at the processor --------------------------------------------------------------------------------------

@@ -1,5 +1,9 @@
 """The contract about queries: facts, decisions, reservations, answers."""
 
+import hashlib
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from contract_ledger import (
     ENDINGS,
@@ -31,7 +35,7 @@ from ledger_samples import (
 
 from apaycli.core.model import Booking, CheckoutFacts, Decision, DeclineReason, PaymentFacts, Reservation
 from apaycli.store.protocol import Store, Transaction, Unrecordable
-from apaycli.store.values import AnswerOutcome, OpenAnswer, ReservedUnits
+from apaycli.store.values import AnswerOutcome, KeptBytes, OpenAnswer, ReservedUnits
 
 
 def end(tx: Transaction, ending: Ending, reservation_id: int, number: int) -> None:
@@ -306,12 +310,72 @@ class CheckoutContract(LedgerContract):
             reserve(tx, invoice(), RAHIM, number=2)
             asked = query(3)
             tx.record_decision(asked, reentry(asked, reservation_id, NOW + TTL), NOW)
-            tx.record_answers([answered(3, "too_old", release=True)])
-            tx.record_answers([answered(1, "too_old", release=True)])
+            tx.record_answers([answered(3, "too_old", release=True)] * 2)
             assert facts_of(tx, invoice()).own_reservation is not None
             tx.record_answers([answered(2, "too_old", release=True)] * 2)
             assert facts_of(tx, invoice(), RAHIM).own_reservation is None
         assert standing(store, invoice()) == (1, 0, 1, 0)
+
+    def test_what_several_queries_rest_on_is_given_back_with_the_last_of_them(self, store: Store) -> None:
+        record(store, invoice())
+        with store.transaction() as tx:
+            reservation_id = reserve(tx, invoice())
+            asked = query(2)
+            tx.record_decision(asked, reentry(asked, reservation_id, NOW + TTL), NOW)
+            tx.record_answers([answered(1, "failed", release=True)])
+            assert facts_of(tx, invoice()).own_reservation is not None
+            tx.record_answers([answered(2, "failed", release=True)])
+            assert facts_of(tx, invoice()).own_reservation is None
+            assert [tx.recorded_decision(f"query-{n}") for n in (1, 2)] == [
+                (Decision(f"query-{n}", ok=True), "too_old") for n in (1, 2)
+            ]
+        assert standing(store, invoice()) == (0, 0, 0, 0)
+        with store.snapshot():
+            assert list(store.sum_problems()) == []
+
+    def test_a_refusal_rests_on_nothing(self, store: Store) -> None:
+        with store.transaction() as tx:
+            tx.record_decision(query(), refusal(query()), NOW)
+            tx.record_answers([answered(1, "failed", release=True)])
+            assert tx.recorded_decision("query-1") == (refusal(query()), "failed")
+
+    @pytest.mark.parametrize(
+        ("changes", "differs"),
+        [
+            ({}, []),
+            ({"update_id": 99}, []),
+            ({"buyer": replace(ASHA, first_name="A.")}, []),
+            ({"buyer": RAHIM}, ["buyer_id"]),
+            ({"currency": "BDT"}, ["currency"]),
+            ({"total_amount": None}, ["total_amount"]),
+            ({"invoice_payload": "payload-2"}, ["invoice_payload"]),
+            ({"shipping_option_id": "post", "total_amount": 1}, ["total_amount", "shipping_option_id"]),
+        ],
+    )
+    def test_a_decided_query_is_compared_with_what_it_was_decided_about(
+        self, store: Store, changes: dict[str, Any], differs: list[str]
+    ) -> None:
+        with store.transaction() as tx:
+            assert tx.differences_of_query(query(**changes)) == []
+            tx.record_decision(query(), refusal(query()), NOW)
+            assert tx.differences_of_query(query(**changes)) == differs
+
+    def test_a_contradicting_query_is_kept_once_until_it_is_acknowledged(self, store: Store) -> None:
+        other = query(total_amount=1)
+        with store.transaction() as tx:
+            tx.record_decision(query(), refusal(query()), NOW)
+            assert tx.record_query_conflict(other, ["total_amount"], b"raw", NOW)
+            assert not tx.record_query_conflict(other, ["total_amount"], b"raw", NOW)
+        assert store.counts("test").query_conflicts == 1
+        with store.snapshot():
+            kept = list(store.kept_bytes())
+        assert kept == [KeptBytes("query", "query-1", hashlib.sha256(b"raw").hexdigest(), b"raw", None)]
+        with store.transaction() as tx:
+            tx.acknowledge(NOW)
+            assert tx.purge(NOW + 1).query_conflicts == 1
+        assert store.counts("test").query_conflicts == 0
+        with store.snapshot():
+            assert [kept.raw for kept in store.kept_bytes()] == [b""]
 
     @pytest.mark.parametrize("outcome", ["sent", "too_old", "failed"])
     def test_without_a_definite_refusal_the_units_stay_held(self, store: Store, outcome: AnswerOutcome) -> None:

@@ -31,6 +31,7 @@ class Status:
     free_bytes: int | None
     stock_problems: tuple[str, ...]
     gap_milliseconds_max: int
+    updates_kept: int = 0  # beside the ledger, because it was locked: the listener's next start records them
     backup_every: int | None = None  # milliseconds; None: no backups are configured
     backup_made_at: int | None = None
     ledger_doubt: str | None = None  # it is missing, or another one: then the facts above are not the shop's
@@ -81,7 +82,7 @@ def _ledger(status: Status) -> Alarm | None:
 def _listener(status: Status) -> Alarm | None:
     if status.ledger_missing:
         return None  # what the listener did stands in it
-    gap, listen = status.gap_milliseconds, "apay listen --live" if status.mode == "live" else "apay listen"
+    gap, listen = status.gap_milliseconds, _listen_command(status)
     if gap is None:
         return Alarm("listener", "apay listen has never run with this ledger", f"start {listen}: docs/operations.md")
     if gap <= status.gap_milliseconds_max:
@@ -92,6 +93,10 @@ def _listener(status: Status) -> Alarm | None:
         f"nobody has heard Telegram since {since}; it keeps receipts 24 h and nobody can buy",
         "look at what the listener says" if status.listening else f"start {listen}",
     )
+
+
+def _listen_command(status: Status) -> str:
+    return "apay listen --live" if status.mode == "live" else "apay listen"
 
 
 def _other_mode(status: Status, listen: str) -> Alarm | None:
@@ -157,6 +162,25 @@ def _shipping(status: Status) -> Alarm | None:
     return Alarm(
         "shipping", sentence, "apay stock check names options without a price; then: apay status --acknowledge"
     )
+
+
+def _query_conflicts(status: Status) -> Alarm | None:
+    count = status.counts.query_conflicts
+    if not count:
+        return None
+    queries = "1 decided query" if count == 1 else f"{count} decided queries"
+    sentence = f"{queries} came again with other content; the first decision stands"
+    return Alarm("query_conflicts", sentence, "see what else has the bot token, then: apay status --acknowledge")
+
+
+def _inbox(status: Status) -> Alarm | None:
+    if not status.updates_kept or status.listening:
+        return None
+    updates = "1 update" if status.updates_kept == 1 else f"{status.updates_kept} updates"
+    sentence = (
+        f"{updates}, kept beside the ledger while it was locked, and forgotten by Telegram: not in the ledger yet"
+    )
+    return Alarm("inbox", sentence, f"start {_listen_command(status)}, which records what is there")
 
 
 def _hooks(status: Status) -> Alarm | None:
@@ -233,6 +257,8 @@ ALARMS: tuple[Callable[[Status], Alarm | None], ...] = (
     _dead_letters,
     _conflicts,
     _shipping,
+    _query_conflicts,
+    _inbox,
     _hooks,
     _support,
     _backup,

@@ -141,6 +141,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.cli.status_line import StatusLine
     from apaycli.cli.stopping import stopped_by_signals
     from apaycli.files import free_bytes
+    from apaycli.listen.inbox import inbox_of
     from apaycli.listen.listener import Listener
     from apaycli.listen.setting import Setting
     from apaycli.listen.writer import ThreadWriter
@@ -162,6 +163,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         none_is_left=lambda: none_is_running(config.hooks_mark),
         back_up=backup_task(env),
         free_bytes=lambda: free_bytes(config.store_path.parent),
+        inbox=inbox_of(config.store_path),
         midnight=_midnight if status.watched else None,
     )
     renderer = Renderer(env.output, status)

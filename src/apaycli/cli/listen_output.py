@@ -40,7 +40,7 @@ class Renderer:
                 pass
             case events.Answered() | events.Paid() | events.Expired() | events.PaymentRepeated():
                 self._line(event)
-            case events.DeadLetter() | events.StarsRefunded():
+            case events.DeadLetter() | events.StarsRefunded() | events.QueryConflict():
                 self._line(event)
             case _:
                 self._talk(event)
@@ -157,6 +157,9 @@ def _sentence(event: Any, mode: Mode | None) -> tuple[str, Style | None]:
             return f"CONFLICT    {show(charge_id)}: known payment with other content; the first record stands", "red"
         case events.PaymentRepeated(_, charge_id, _):
             return f"repeated    {show(charge_id)}: is recorded already", "dim"
+        case events.QueryConflict(_, query_id, differs):
+            what = f"a decided query came again with another {', '.join(differs)}; the first decision stands"
+            return f"CONFLICT    {show(query_id)}: {what}", "red"
         case events.StarsRefunded(_, charge_id):
             return f"stars       refund of {show(charge_id)}: Telegram Stars, kept apart", "dim"
         case events.DeadLetter(_, update_id, reason, mentions_payment):
@@ -214,6 +217,7 @@ _EVENT_NAMES = {
     events.Answered: "pre_checkout",
     events.Paid: "paid",
     events.PaymentRepeated: "payment_repeated",
+    events.QueryConflict: "query_conflict",
     events.StarsRefunded: "stars_refunded",
     events.Expired: "expired",
     events.DeadLetter: "dead_letter",

@@ -23,6 +23,7 @@ _NAMES = {
     "support_requests": "closed requests lose their text",
     "disputes": "closed disputes lose what you wrote about them",
     "notices": "untold messages go",
+    "query_conflicts": "contradicting queries lose their bytes",
 }
 
 

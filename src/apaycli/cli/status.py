@@ -85,6 +85,7 @@ def _acknowledge(env: Env) -> None:
 def _gather(options: Options, env: Env) -> "Status":
     from apaycli.checks.status import Status
     from apaycli.files import free_bytes
+    from apaycli.listen.inbox import Inbox, inbox_of
 
     store, lost = _open(env)
     try:
@@ -102,6 +103,7 @@ def _gather(options: Options, env: Env) -> "Status":
             missing_receipts=tuple(store.missing_receipts()),
             reserved=tuple(store.reserved_units(env.mode, env.config.values["listen.reserved_alarm"])),
             reservation_ttl_milliseconds=env.config.reservation_ttl_seconds * 1000,
+            updates_kept=len(Inbox(inbox_of(env.config.store_path)).read()),
             **_stock(env, store.stock_counts(env.mode)),
             **_backups(env, store.bot_id()),
         )

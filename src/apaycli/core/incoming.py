@@ -26,7 +26,7 @@ class PreCheckoutQuery:
 class SuccessfulPayment:
     """`successful_payment`: money arrived. Only the charge id is certain to be readable."""
 
-    update_id: int
+    update_id: int  # 0: there was none that could be used
     paid_at: int | None
     buyer: User | None
     currency: str | None
@@ -120,6 +120,7 @@ class Unreadable:
     reason: str
     mentions_payment: bool
     pre_checkout_query_id: str | None = None  # a buyer waits for an answer, whatever else is broken
+    shipping_query_id: str | None = None  # likewise
 
 
 Update = (

@@ -71,6 +71,13 @@ def conflict_notice(telegram_payment_charge_id: str) -> str:
     )
 
 
+def query_conflict_notice(pre_checkout_query_id: str, differs: Sequence[str]) -> str:
+    return (
+        f"CONFLICT: Telegram asked again about pre-checkout query {show(pre_checkout_query_id, 64)}, with another"
+        f" {', '.join(differs)}. The first decision stands; apay status"
+    )
+
+
 def dead_letter_notice(reason: str) -> str:
     return f"A PAYMENT THAT COULD NOT BE READ ({show(reason, 100)}) is kept as it came: apay deadletters list"
 

@@ -4,6 +4,10 @@ Tolerant at the edge, strict inside: a reply of `getUpdates` is cut into its ele
 decoded, so that one broken update never takes its neighbours with it; the few fields that apay uses are
 then checked strictly. It must never raise for bytes from the network, and never know a rule about money.
 
+A second, lenient reading (`core/update_json.py`) follows where the first one fails, for two kinds alone. A payment of
+which the charge id can be read beyond doubt is money, whatever is broken around it. A query is declined: somebody
+waits, but nothing is promised on the strength of an update that is not whole.
+
 Two ways to find the elements. First by brackets, outside of strings. Where an element's own brackets or
 quotes are broken, by the server's habit of writing `{"update_id":N,` and a raw line feed at the head of each
 update: a raw line feed cannot occur inside a JSON string (Bot API server source). So a head inside an element
@@ -13,29 +17,22 @@ means that a lost quote or bracket has swallowed whole updates.
 import itertools
 import json
 import re
-from typing import Any, TypeGuard, cast
+from contextlib import suppress
+from typing import Any, TypeGuard
 
 from apaycli.core import incoming
 from apaycli.core.model import OrderInfo, User
+from apaycli.core.update_json import TOKEN, Broken, exact, is_text, loads, loads_leniently, shown
 from apaycli.money import AMOUNT_MAX
-from apaycli.text import storable
 
-_DEPTH_MAX = 64
-# Possessive, and an unclosed string runs to the end: no input makes it look twice at the same byte.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
 _RESULT = re.compile(rb'"result"\s*:\s*\[')
-_UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,10})\b')
+_UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,18})\b')
+_NO_UPDATE_ID = 0  # of a payment without one that can be used
 _DATE_SECONDS_END = 253_402_300_800  # the year 10000, which no calendar library can write
+# Fields of a Message that no service message has.
+_MADE_OVER = ("forward_origin", "forward_from", "forward_from_chat", "forward_date", "edit_date", "via_bot")
 _KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline_query", "callback_query")
-
-
-class _Broken(Exception):
-    """A part that is needed is missing or of the wrong type; the message names it."""
-
-    def __init__(self, reason: str, pre_checkout_query_id: str | None = None) -> None:
-        super().__init__(reason)
-        self.pre_checkout_query_id = pre_checkout_query_id
 
 
 def split_updates(body: bytes) -> list[bytes] | None:
@@ -52,7 +49,7 @@ def split_updates(body: bytes) -> list[bytes] | None:
 
 def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:
     depth, elements = 0, []
-    for token in _TOKEN.finditer(body, begin):
+    for token in TOKEN.finditer(body, begin):
         symbol = token.group()
         if symbol in (b"{", b"["):
             depth += 1
@@ -79,67 +76,54 @@ def _split_by_heads(body: bytes, begin: int, heads: list[int]) -> list[bytes] | 
 
 def parse_update(raw: bytes, bot_username: str = "") -> incoming.Update:
     """One update. `bot_username` decides which `/command@name` is meant for this bot. Never raises."""
-    update_id: int | None = None
     try:
-        update = _loads(raw)
-        update_id = _update_id(update)
-        return _parse_kind(update, update_id, bot_username)
-    except (_Broken, ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, _Broken) else f"no JSON that can be used: {type(error).__name__}"
-        if update_id is None and (head := _UPDATE_ID.search(raw[:200])):
-            update_id = int(head.group(1))
-        query_id = error.pre_checkout_query_id if isinstance(error, _Broken) else None
-        return incoming.Unreadable(update_id, reason, b"successful_payment" in raw, query_id)
+        update = loads(raw)
+        return _parse_kind(update, _update_id(update), bot_username)
+    except (Broken, ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, Broken) else f"no JSON that can be used: {type(error).__name__}"
+        return _read_leniently(raw, reason)
 
 
-def _loads(raw: bytes) -> dict[str, Any]:
-    if _depth(raw) > _DEPTH_MAX:
-        raise _Broken(f"nested deeper than {_DEPTH_MAX}")
-    update = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-    if not isinstance(update, dict):
-        raise _Broken("no JSON object")
-    return cast("dict[str, Any]", update)
-
-
-def _depth(raw: bytes) -> int:
-    """An upper bound, brackets inside strings included: those are rare, and only many of them matter."""
-    if raw.count(b"{") + raw.count(b"[") <= _DEPTH_MAX:
-        return 0
-    depth = deepest = 0
-    for token in _TOKEN.finditer(raw):
-        symbol = token.group()
-        depth += (symbol in (b"{", b"[")) - (symbol in (b"}", b"]"))
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        raise _Broken("a key stands twice in one object")
-    return keys
-
-
-def _no_constants(name: str) -> None:
-    raise _Broken(f"{name} is no JSON number")
+def _read_leniently(raw: bytes, reason: str) -> incoming.Update:
+    """The payment in it, or Unreadable with the ids of the queries that wait for an answer."""
+    mentions_payment = b"successful_payment" in raw
+    head = _UPDATE_ID.search(raw[:200])
+    update_id = int(head.group(1)) if head else None
+    try:
+        update = loads_leniently(raw)
+    except (Broken, ValueError, RecursionError):
+        return incoming.Unreadable(update_id, reason, mentions_payment)
+    if (read_id := _usable_id(update.get("update_id"))) is not None:
+        update_id = read_id
+    message = update.get("message")
+    if isinstance(message, dict) and "successful_payment" in message and len(update.keys() - {"update_id"}) == 1:
+        with suppress(Broken):
+            return _successful_payment(message, update_id or _NO_UPDATE_ID)
+    query_id, shipping_id = (_query_id_or_none(update.get(kind)) for kind in ("pre_checkout_query", "shipping_query"))
+    return incoming.Unreadable(update_id, reason, mentions_payment, query_id, shipping_id)
 
 
 def _update_id(update: dict[str, Any]) -> int:
-    value = update.get("update_id")
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise _Broken("no usable update_id")
+    value = _usable_id(update.get("update_id"))
+    if value is None:
+        raise Broken("no usable update_id")
     return value
+
+
+def _usable_id(value: object) -> int | None:
+    """Any that the ledger can hold: what it confirms is decided beside its neighbours (`listen/processor.py`)."""
+    return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> incoming.Update:
     kinds = [key for key in update if key != "update_id"]
     used = [kind for kind in kinds if kind in _KINDS_WITH_PARSER]
     if len(kinds) > 1 and used:
-        raise _Broken("two kinds of update at once: " + ", ".join(storable(kind)[:40] for kind in kinds[:4]))
+        raise Broken("two kinds of update at once: " + ", ".join(shown(kind)[:40] for kind in kinds[:4]))
     if not used:
         if any(isinstance(body, dict) and "successful_payment" in body for body in update.values()):
-            raise _Broken("a payment in a kind of update that apay does not read: " + storable(kinds[0])[:40])
-        return incoming.Ignored(update_id, storable(kinds[0])[:64] if kinds else "nothing")
+            raise Broken("a payment in a kind of update that apay does not read: " + shown(kinds[0])[:40])
+        return incoming.Ignored(update_id, shown(kinds[0])[:64] if kinds else "nothing")
     body = _object(update, used[0])
     match used[0]:
         case "pre_checkout_query":
@@ -155,16 +139,13 @@ def _parse_kind(update: dict[str, Any], update_id: int, bot_username: str) -> in
 
 
 def _pre_checkout_query(body: dict[str, Any], update_id: int) -> incoming.PreCheckoutQuery:
-    query_id, buyer = _text(body, "id"), _user_or_none(body.get("from"))
-    if buyer is None:
-        raise _Broken("from has no usable id", query_id)
     return incoming.PreCheckoutQuery(
         update_id=update_id,
-        pre_checkout_query_id=query_id,
-        buyer=buyer,
+        pre_checkout_query_id=_query_id(body),
+        buyer=_user(body.get("from")),
         currency=_text_or_none(body, "currency"),
         total_amount=_amount(body),
-        invoice_payload=_text_or_none(body, "invoice_payload") or "",
+        invoice_payload=_exact_or_none(body, "invoice_payload") or "",
         shipping_option_id=_text_or_none(body, "shipping_option_id"),
     )
 
@@ -173,9 +154,9 @@ def _shipping_query(body: dict[str, Any], update_id: int) -> incoming.ShippingQu
     address = body.get("shipping_address")
     return incoming.ShippingQuery(
         update_id=update_id,
-        shipping_query_id=_text(body, "id"),
-        buyer=_user(_object(body, "from")),
-        invoice_payload=_text_or_none(body, "invoice_payload") or "",
+        shipping_query_id=_query_id(body),
+        buyer=_user(body.get("from")),
+        invoice_payload=_exact_or_none(body, "invoice_payload") or "",
         country_code=_text_or_none(address, "country_code") or "" if isinstance(address, dict) else "",
     )
 
@@ -184,7 +165,7 @@ def _inline_query(body: dict[str, Any], update_id: int) -> incoming.InlineQuery:
     return incoming.InlineQuery(
         update_id=update_id,
         inline_query_id=_text(body, "id"),
-        user=_user(_object(body, "from")),
+        user=_user(body.get("from")),
         query=_text_or_none(body, "query") or "",
         offset=_text_or_none(body, "offset") or "",
     )
@@ -194,7 +175,7 @@ def _callback_query(body: dict[str, Any], update_id: int) -> incoming.CallbackQu
     return incoming.CallbackQuery(
         update_id=update_id,
         callback_query_id=_text(body, "id"),
-        user=_user(_object(body, "from")),
+        user=_user(body.get("from")),
         data=(_text_or_none(body, "data") or "")[:64],
     )
 
@@ -205,7 +186,7 @@ def _message(body: dict[str, Any], update_id: int, bot_username: str) -> incomin
     if "refunded_payment" in body:
         refund = _object(body, "refunded_payment")
         return incoming.RefundedPayment(
-            update_id, _text(refund, "telegram_payment_charge_id"), _text_or_none(refund, "currency"), _amount(refund)
+            update_id, _exact(refund, "telegram_payment_charge_id"), _text_or_none(refund, "currency"), _amount(refund)
         )
     chat_id = body["chat"].get("id") if isinstance(body.get("chat"), dict) else None
     new_id = body.get("migrate_to_chat_id")
@@ -234,22 +215,27 @@ def _command(body: dict[str, Any], bot_username: str) -> tuple[str, str, str] | 
     command, _, addressee = head.partition("@")
     if addressee and addressee.lower() != bot_username.lower():
         return None
-    return command.lower()[:32], addressee, storable(rest[0].strip() if rest else "")[:4096]
+    return command.lower()[:32], addressee, shown(rest[0].strip() if rest else "")[:4096]
 
 
 def _successful_payment(body: dict[str, Any], update_id: int) -> incoming.SuccessfulPayment:
-    """Money is never refused: with a usable charge id everything else may be missing."""
-    payment = _object(body, "successful_payment")
+    """Money is never refused: with a usable charge id everything else may be missing. But Telegram itself says that a
+    payment arrived; a message that a person or a bot has made over is no such word, and books nothing."""
+    payment, sender = _object(body, "successful_payment"), body.get("from")
+    made_over = next((key for key in _MADE_OVER if key in body), None)
+    by_bot = isinstance(sender, dict) and sender.get("is_bot") is True
+    if made_over is not None or (by_bot and "sender_chat" not in body):
+        raise Broken(f"a payment in a message that Telegram did not send: {made_over or 'from a bot'}")
     date = body.get("date")
     return incoming.SuccessfulPayment(
         update_id=update_id,
         paid_at=date * 1000 if type(date) is int and 0 < date < _DATE_SECONDS_END else None,
-        buyer=_user_or_none(body.get("from")),
+        buyer=None if by_bot else _user_or_none(sender),  # who writes as a group stays unknown
         currency=_text_or_none(payment, "currency"),
         total_amount=_amount(payment),
-        invoice_payload=_text_or_none(payment, "invoice_payload") or "",
-        telegram_payment_charge_id=_text(payment, "telegram_payment_charge_id"),
-        provider_payment_charge_id=_text_or_none(payment, "provider_payment_charge_id") or "",
+        invoice_payload=_exact_or_none(payment, "invoice_payload") or "",
+        telegram_payment_charge_id=_exact(payment, "telegram_payment_charge_id"),
+        provider_payment_charge_id=_exact_or_none(payment, "provider_payment_charge_id") or "",
         shipping_option_id=_text_or_none(payment, "shipping_option_id"),
         order_info=_order_info(payment.get("order_info")),
     )
@@ -263,14 +249,14 @@ def _order_info(value: object) -> OrderInfo | None:
         name=_text_or_none(value, "name"),
         phone_number=_text_or_none(value, "phone_number"),
         email=_text_or_none(value, "email"),
-        shipping_address=storable(json.dumps(address, ensure_ascii=False)) if isinstance(address, dict) else None,
+        shipping_address=shown(json.dumps(address, ensure_ascii=False)) if isinstance(address, dict) else None,
     )
 
 
-def _user(value: dict[str, Any]) -> User:
+def _user(value: object) -> User:
     user = _user_or_none(value)
     if user is None:
-        raise _Broken("from has no usable id")
+        raise Broken("from has no usable id")
     return user
 
 
@@ -299,17 +285,40 @@ def _amount(body: dict[str, Any]) -> int | None:
 def _object(body: dict[str, Any], key: str) -> dict[str, Any]:
     value = body.get(key)
     if not isinstance(value, dict):
-        raise _Broken(f"{key} is no object")
+        raise Broken(f"{key} is no object")
     return value
 
 
 def _text(body: dict[str, Any], key: str) -> str:
     value = _text_or_none(body, key)
     if not value:
-        raise _Broken(f"{key} is missing or no text")
+        raise Broken(f"{key} is missing or no text")
     return value
 
 
 def _text_or_none(body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
-    return storable(value) if isinstance(value, str) else None
+    return shown(value) if isinstance(value, str) else None
+
+
+def _exact(body: dict[str, Any], key: str) -> str:
+    _text(body, key)
+    return exact(body[key])
+
+
+def _exact_or_none(body: dict[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    return exact(value) if isinstance(value, str) else None
+
+
+def _query_id(body: dict[str, Any]) -> str:
+    """It is sent back: one that is no text through and through cannot be, and is nobody's."""
+    query_id = _query_id_or_none(body)
+    if query_id is None:
+        raise Broken("id is missing or no text")
+    return query_id
+
+
+def _query_id_or_none(body: object) -> str | None:
+    value = body.get("id") if isinstance(body, dict) else None
+    return value if isinstance(value, str) and value and is_text(value) else None

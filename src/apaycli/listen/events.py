@@ -62,6 +62,15 @@ class PaymentRepeated:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryConflict:
+    """A decided query came again with other content: `differs` names the fields. The first decision stands."""
+
+    at: int
+    pre_checkout_query_id: str
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StarsRefunded:
     """`refunded_payment`, which exists for Telegram Stars only: kept apart."""
 
@@ -279,6 +288,7 @@ Event = (
     | Answered
     | Paid
     | PaymentRepeated
+    | QueryConflict
     | StarsRefunded
     | Expired
     | DeadLetter

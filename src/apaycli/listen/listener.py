@@ -12,20 +12,30 @@ A stop is a polite kill -9: whatever it leaves undone is found on disk by the ne
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
 from apaycli.clock import Clock
 from apaycli.core.decide import Shop
-from apaycli.core.incoming import PreCheckoutQuery, ShippingQuery
+from apaycli.core.incoming import Ignored, InlineQuery, PreCheckoutQuery, ShippingQuery
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import User
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, LedgerError, LedgerLost, LedgerUnavailable
 from apaycli.listen import events
+from apaycli.listen.inbox import Inbox
 from apaycli.listen.notices import Notifier
 from apaycli.listen.pace import Pace
 from apaycli.listen.polling import Poller, backoff_seconds
-from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
+from apaycli.listen.processor import (
+    Answer,
+    Processor,
+    Received,
+    Recorded,
+    asked_in,
+    key_of,
+    queries_first,
+)
 from apaycli.listen.replies import Replies
 from apaycli.listen.rotation import RotatingApi
 from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
@@ -39,6 +49,9 @@ from apaycli.store.values import AnswerResult
 _DECIDE_SECONDS_MAX = 7.0  # then the query is declined without a record, while there is time to say so
 _REFUSAL_SECONDS = 3.0
 _DRAIN_SECONDS_MAX = 5.0
+_ROOM_SECONDS = 1.0  # a refusal takes a moment to be taken; the next look comes anyway
+# Telegram forgets an inline query after 30 seconds, and whoever types goes on typing.
+_NEED_NO_RECORD = (PreCheckoutQuery, ShippingQuery, InlineQuery, Ignored)
 _RESEND_MILLISECONDS = 10_000  # Telegram waits 10 seconds for an answer; an older one is not worth a request
 
 
@@ -64,7 +77,9 @@ class Listener:
         self._new_ids, self._chance = new_ids, chance
         self._stopping = asyncio.Event()
         self._standstill = Standstill(clock, emit)
-        self._declined_unrecorded: set[str] = set()
+        self._declined_unrecorded: dict[str, asyncio.Task[None]] = {}  # by `key_of`
+        self._inbox = Inbox(setting.inbox)
+        self._kept: list[Received] = []  # what is in it
         self._ended_by: LedgerError | None = None
 
     def stop(self) -> None:
@@ -178,6 +193,7 @@ class Listener:
 
     async def _take(self, poller: Poller, processor: Processor, sender: Sender, upkeep: Upkeep) -> None:
         processor.bot_username = await self._connect(poller)
+        self._kept = processor.parse(self._inbox.read())
         try:
             await self._take_batches(poller, processor, sender, upkeep)
         except LedgerLost as error:
@@ -190,23 +206,26 @@ class Listener:
             if not ready:
                 ready = True
                 self._emit(events.Ready(self._clock.now(), processor.bot_username))
-            if raws:
+            if raws or self._kept:
                 batch = processor.parse(raws)
+                ids = [received.update.update_id for received in batch]
                 if await self._take_batch(processor, sender, upkeep, batch):
-                    poller.offset = next_offset(batch) or poller.offset
+                    poller.confirm_first(len(ids), ids)
                 else:
                     poller.not_recorded()
+                    if poller.full:
+                        poller.confirm_first(await self._make_room(batch), ids)
             if self._stopping.is_set():
                 return
 
     async def _take_batch(
         self, processor: Processor, sender: Sender, upkeep: Upkeep, batch: Sequence[Received]
     ) -> bool:
-        """Whether all of it is on disk. False: it stays at Telegram, and comes again."""
+        """Whether all of it is in the ledger, with what was kept before. False: it stays, and comes again."""
         arrived = self._clock.monotonic()
         reach("batch_received")
         try:
-            for group in queries_first(batch):
+            for group in queries_first([*self._kept, *batch]):
                 # A stop waits for the open transaction: its answers are still sent.
                 await to_its_end(self._take_group(processor, sender, upkeep, group, arrived))
                 reach("queries_committed_before_the_rest")
@@ -217,7 +236,33 @@ class Listener:
             self._standstill.failed(error)
             return False
         self._standstill.worked()
+        if self._kept:
+            self._kept = []
+            self._inbox.clear()
         return True
+
+    async def _make_room(self, batch: Sequence[Received]) -> int:
+        """How many, from the first on, Telegram may forget although they have no record, so that those behind a full
+        reply are seen: queries whose refusal Telegram has, or takes no more; what nobody will miss; and the rest once
+        it is in the inbox."""
+        refusals = {task for each in batch for task in self._refusals(each) if not task.done()}
+        if refusals:
+            await asyncio.wait(refusals, timeout=_ROOM_SECONDS)
+        rest = [each for each in batch if not isinstance(each.update, _NEED_NO_RECORD)]
+        if await self._writer.run(partial(self._inbox.keep, [each.raw for each in rest])):
+            known = {each.raw for each in self._kept}
+            self._kept += [each for each in rest if each.raw not in known]
+            rest = []
+        stays = (place for place, each in enumerate(batch) if each in rest or not self._is_answered(each))
+        return next(stays, len(batch))
+
+    def _refusals(self, received: Received) -> "list[asyncio.Task[None]]":
+        keys = map(key_of, asked_in(received.update))
+        return [self._declined_unrecorded[key] for key in keys if key in self._declined_unrecorded]
+
+    def _is_answered(self, received: Received) -> bool:
+        refusals = self._refusals(received)
+        return len(refusals) == len(asked_in(received.update)) and all(task.done() for task in refusals)
 
     async def _take_group(
         self, processor: Processor, sender: Sender, upkeep: Upkeep, group: Sequence[Received], arrived: float
@@ -240,8 +285,10 @@ class Listener:
         for answer in recorded.answers:
             query_id = answer.query.pre_checkout_query_id
             if query_id not in self._declined_unrecorded:
-                sender.send(answer, arrived)
-            elif answer.fresh:
+                task = sender.send(answer, arrived)
+                if not answer.recorded:
+                    self._declined_unrecorded[query_id] = task
+            elif answer.fresh and answer.recorded:
                 # Recorded just too late: the buyer was told no. What it reserved was never promised to anybody.
                 milliseconds = round((self._clock.monotonic() - arrived) * 1000)
                 upkeep.note_result(AnswerResult(query_id, "failed", self._clock.now(), milliseconds, release=True))
@@ -255,15 +302,17 @@ class Listener:
     ) -> None:
         """The ledger cannot promise anything in time. A refusal needs no record; it is remembered, so that a
         record made too late is never sent after it."""
-        for received in group:
-            query = received.update
+        # It is sent even when the time for an accept is over: it may still be read.
+        counted_from = max(arrived, self._clock.monotonic() - ANSWER_SECONDS_MAX + _REFUSAL_SECONDS)
+        for query in (query for received in group for query in asked_in(received.update)):
+            key = key_of(query)
+            if key in self._declined_unrecorded:
+                continue
             if isinstance(query, ShippingQuery):
-                sender.perform(processor.refuse_shipping(query), arrived)
-            if isinstance(query, PreCheckoutQuery) and query.pre_checkout_query_id not in self._declined_unrecorded:
-                self._declined_unrecorded.add(query.pre_checkout_query_id)
-                # It is sent even when the time for an accept is over: it may still be read.
-                counted_from = max(arrived, self._clock.monotonic() - ANSWER_SECONDS_MAX + _REFUSAL_SECONDS)
-                sender.send(processor.refuse_unrecorded(query), counted_from)
+                refusal = sender.answer_shipping(processor.refuse_shipping(query), counted_from)
+            else:
+                refusal = sender.send(processor.refuse_unrecorded(query), counted_from)
+            self._declined_unrecorded[key] = refusal
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

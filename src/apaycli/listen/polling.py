@@ -10,7 +10,7 @@ it still has. There is no offset of our own to keep, and none that could filter.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused, TokenAwaited
@@ -19,12 +19,14 @@ from apaycli.clock import Clock
 from apaycli.crashpoints import reach
 from apaycli.errors import AnotherListener, ApayError
 from apaycli.listen import events
+from apaycli.listen.confirming import confirmation
 from apaycli.text import redact, show
 
 _BATCH_MAX = 100
+_FULL_BYTES = 3 << 20  # a reply is cut at about 4 MiB, whatever the limit
 _BACKOFF_SECONDS_MAX = 30.0
 _CONFLICT_SECONDS = 4.0
-_UNRECORDED_SECONDS = 1.0
+_UNRECORDED_SECONDS = 1
 _TOKEN_SECONDS = 2.0  # somebody is putting a new token in place: buyers wait
 _BACKLOG_WORTH_TELLING = 1_000
 _READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
@@ -38,7 +40,7 @@ def backoff_seconds(attempt: int, chance: random.Random) -> float:
 
 
 class Poller:
-    """One conversation with getUpdates. Iterate `batches`; set `offset` once a batch is recorded."""
+    """One conversation with getUpdates. Iterate `batches`; `confirm_first` once one is recorded."""
 
     def __init__(
         self,
@@ -59,7 +61,10 @@ class Poller:
         self._chance = chance
         self._timeout_seconds = timeout_seconds
         self._limit = _BATCH_MAX
+        self.full = False  # the last reply: more may wait behind it
         self.offset: int | None = None
+        self._is_sure = True  # of the offset
+        self._confirmed: int | None = None  # the last id
         # Set from a reply that was not full, once it is recorded, until a poll fails.
         self.caught_up = asyncio.Event()
         self._unrecorded = False
@@ -76,10 +81,10 @@ class Poller:
                 await self._wait_after(failure, failures)
                 continue
             failures = 0
-            timeout_seconds = 0 if once else self._timeout_seconds
             offset_sent = self.offset
             self._unrecorded = False
             yield raws
+            timeout_seconds = self._timeout(once=once)
             if len(raws) < _BATCH_MAX and not self._unrecorded:
                 self.caught_up.set()
             if self.offset == offset_sent:
@@ -91,8 +96,21 @@ class Poller:
                     # They come again at once. Without an id that is for ever; unrecorded, a buyer may be among them.
                     await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else _CONFLICT_SECONDS)
 
+    def _timeout(self, *, once: bool) -> int:
+        """An offset that is not sure must not stand while updates come in: they might be below it."""
+        if once or (self.offset is not None and not self._is_sure):
+            return 0
+        return _UNRECORDED_SECONDS if self._unrecorded else self._timeout_seconds
+
+    def confirm_first(self, count: int, ids: Sequence[int | None]) -> None:
+        """The first `count` of the updates with these ids need not come again: said with the next request."""
+        found = confirmation(ids, count, full=self.full, before=self._confirmed)
+        if found is not None:
+            self.offset, self._is_sure = found
+            self._confirmed = self.offset - 1
+
     def not_recorded(self) -> None:
-        """The batch in hand is not on disk: it stays at Telegram, and may hold receipts."""
+        """What is in hand is not in the ledger, and may hold receipts: it stays at Telegram, or in the inbox."""
         self._unrecorded = True
         self.caught_up.clear()
 
@@ -104,6 +122,7 @@ class Poller:
         raws, body = await self._api.get_updates(params, timeout_seconds + _READ_MARGIN_SECONDS)
         if self.offset is not None:
             reach("after_confirm")
+        self.full = raws is None or len(raws) >= self._limit or len(body) >= _FULL_BYTES
         if raws is None and self._limit > 1:
             # The reply cannot be cut into updates: one at a time, the broken one stands alone.
             self._limit = 1

@@ -42,12 +42,18 @@ from apaycli.core.incoming import (
 )
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import Decision, DeclineReason, Invoice, PaymentFacts, User
-from apaycli.core.notices import buyer_notice, conflict_notice, dead_letter_notice, receipt_notice
+from apaycli.core.notices import (
+    buyer_notice,
+    conflict_notice,
+    dead_letter_notice,
+    query_conflict_notice,
+    receipt_notice,
+)
 from apaycli.core.update import parse_update
 from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError
 from apaycli.listen.conversing import Conversing
-from apaycli.listen.events import DeadLetter, Event, Paid, Passed, PaymentRepeated, StarsRefunded
+from apaycli.listen.events import DeadLetter, Event, Paid, Passed, PaymentRepeated, QueryConflict, StarsRefunded
 from apaycli.store.protocol import Store, Transaction
 
 
@@ -155,6 +161,7 @@ class Processor:
     ) -> None:
         match received.update:
             case PreCheckoutQuery() as query:
+                self._compare_query(tx, query, received.raw, now, recorded)
                 answers = self._record_query(tx, query, now, query.pre_checkout_query_id in declined)
                 recorded.answers += answers
                 if not answers:
@@ -176,12 +183,27 @@ class Processor:
                 recorded.effects.append(self._conversing(tx, now).shipping(query))
             case Ignored(update_id, kind):
                 recorded.events.append(Passed(now, update_id, kind))
-            case Unreadable(update_id, reason, _, query_id):
-                self._dead_letter(tx, received, recorded, now, update_id, reason)
-                if query_id is not None:
-                    nobody = PreCheckoutQuery(update_id or 0, query_id, User(0), None, None, "")
-                    again = self._repeat(tx, nobody, None)  # an earlier, readable copy may have been decided
-                    recorded.answers += [self.refuse_unrecorded(nobody)] if again is None else again
+            case Unreadable() as unreadable:
+                self._dead_letter(tx, received, recorded, now, unreadable.update_id, unreadable.reason)
+                self._refuse_unreadable(tx, unreadable, recorded)
+
+    def _refuse_unreadable(self, tx: Transaction, unreadable: Unreadable, recorded: Recorded) -> None:
+        """Somebody waits at the other end, whoever it is."""
+        for query in asked_in(unreadable):
+            if isinstance(query, ShippingQuery):
+                recorded.effects.append(self.refuse_shipping(query))
+            else:
+                again = self._repeat(tx, query, None)  # an earlier, readable copy may have been decided
+                recorded.answers += [self.refuse_unrecorded(query)] if again is None else again
+
+    def _compare_query(
+        self, tx: Transaction, query: PreCheckoutQuery, raw: bytes, now: int, recorded: Recorded
+    ) -> None:
+        """A decided id with other content: the decision stands, and it is said."""
+        differs = tx.differences_of_query(query)
+        if differs and tx.record_query_conflict(query, differs, raw, now):
+            recorded.events.append(QueryConflict(now, query.pre_checkout_query_id, tuple(differs)))
+            self._notify(tx, query_conflict_notice(query.pre_checkout_query_id, differs), now)
 
     def _record_query(self, tx: Transaction, query: PreCheckoutQuery, now: int, declined: bool) -> list[Answer]:
         facts = tx.checkout_facts(query)
@@ -200,12 +222,12 @@ class Processor:
         return [Answer(query, decision, facts.invoice, fresh=True)]
 
     def _repeat(self, tx: Transaction, query: PreCheckoutQuery, invoice: Invoice | None) -> list[Answer] | None:
-        """The recorded answer once more, unless Telegram has it; None where nothing was decided."""
+        """The recorded answer once more, unless Telegram has it or takes it no more; None where nothing was decided."""
         before = tx.recorded_decision(query.pre_checkout_query_id)
         if before is None:
             return None
         decision, outcome = before
-        return [] if outcome == "sent" else [Answer(query, decision, invoice, fresh=False)]
+        return [] if outcome in ("sent", "too_old") else [Answer(query, decision, invoice, fresh=False)]
 
     def _conversing(self, tx: Transaction, now: int) -> Conversing:
         return Conversing(tx, self.shop, now, self._new_ids, self.bot_username)
@@ -253,15 +275,26 @@ class Processor:
                 self._notify(tx, dead_letter_notice(reason), now)
 
 
+def asked_in(update: Update) -> tuple[PreCheckoutQuery | ShippingQuery, ...]:
+    """Whoever waits for an answer because of this update. Of what cannot be read, at least the ids may be known."""
+    match update:
+        case PreCheckoutQuery() | ShippingQuery():
+            return (update,)
+        case Unreadable(update_id, _, _, query_id, shipping_id):
+            nobody = User(0)
+            query = PreCheckoutQuery(update_id or 0, query_id or "", nobody, None, None, "")
+            shipping = ShippingQuery(update_id or 0, shipping_id or "", nobody, "", "")
+            return (*((query,) if query_id else ()), *((shipping,) if shipping_id else ()))
+    return ()
+
+
+def key_of(query: PreCheckoutQuery | ShippingQuery) -> str:
+    """Its id; a shipping query's is marked, because the two are counted apart."""
+    return query.pre_checkout_query_id if isinstance(query, PreCheckoutQuery) else f"shipping {query.shipping_query_id}"
+
+
 def queries_first(batch: Sequence[Received]) -> list[list[Received]]:
     """The batch in the order in which it is recorded: whoever waits for an answer goes first."""
-    urgent = (PreCheckoutQuery, ShippingQuery)
-    queries = [received for received in batch if isinstance(received.update, urgent)]
-    others = [received for received in batch if not isinstance(received.update, urgent)]
+    queries = [received for received in batch if asked_in(received.update)]
+    others = [received for received in batch if not asked_in(received.update)]
     return [group for group in (queries, others) if group]
-
-
-def next_offset(batch: Sequence[Received]) -> int | None:
-    """What confirms this batch: the highest `update_id` + 1, or None where not one id could be read."""
-    ids = [received.update.update_id for received in batch if received.update.update_id is not None]
-    return max(ids) + 1 if ids else None

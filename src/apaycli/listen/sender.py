@@ -4,8 +4,9 @@ Knows deadlines and when an attempt may be repeated. Never decides an answer, ne
 it went is handed to `done`, whoever listens there records it.
 
 An answer must reach Telegram within 10 seconds of the query. We try for 8 from its arrival; what is unknown
-is tried again at once, what is refused is not. Only a definite "too old" on the first attempt of a fresh
-decision gives the units back (`core.decide.refusal_releases`).
+is tried again at once, what is refused is not. The units go back only where it is certain that the answer never took
+effect: after a definite "too old" on the first attempt of a fresh decision (`core.decide.refusal_releases`), and where
+no attempt of this process left it, which alone can have sent a fresh decision.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from apaycli.store.values import AnswerOutcome, AnswerResult, ShippingTrouble, T
 from apaycli.text import redact, show
 
 ANSWER_SECONDS_MAX = 8.0
+_TAKEN_SECONDS_MAX = 11.0  # "must receive an answer within 10 seconds after the pre-checkout query was sent"
 _ATTEMPT_SECONDS_MAX = 3.0
 _PAUSE_SECONDS = 0.25
 _MESSAGES_AT_ONCE = 8  # the conversation never takes the connections that answers need
@@ -60,25 +62,36 @@ class Sender:
         self._done = done
         self._emit = emit
         self._open: set[asyncio.Task[None]] = set()
+        self._answering: dict[str, asyncio.Task[None]] = {}
 
-    def send(self, answer: Answer, arrived: float) -> None:
-        """Start sending; `arrived` is the monotonic second in which the query came in."""
-        self._start(self._answer(answer, arrived))
+    def send(self, answer: Answer, arrived: float) -> "asyncio.Task[None]":
+        """Start sending; `arrived` is the monotonic second in which the query came in. The task is over once Telegram
+        has the answer, or has refused it, or takes it no more. One that is under way is not sent beside itself."""
+        query_id = answer.query.pre_checkout_query_id
+        under_way = self._answering.get(query_id)
+        if under_way is None:
+            under_way = self._answering[query_id] = self._start(self._answer(answer, arrived))
+            under_way.add_done_callback(lambda _task: self._answering.pop(query_id))
+        return under_way
 
     def perform(self, effect: Effect, arrived: float) -> None:
         """Start what the conversation says: never in the way of an answer. Messages keep Telegram's pace; a shipping
         query is part of a payment and is answered like one."""
         if isinstance(effect, AnswerShippingQuery):
-            self._start(self._answer_shipping(effect, arrived))
+            self.answer_shipping(effect, arrived)
         elif isinstance(effect, SendText | SendInvoice):
             self._replies.add(effect)
         elif len(self._open) < _OPEN_MAX:
             self._start(self._perform(effect))
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def answer_shipping(self, effect: AnswerShippingQuery, arrived: float) -> "asyncio.Task[None]":
+        return self._start(self._answer_shipping(effect, arrived))
+
+    def _start(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = self._tasks.create_task(work)
         self._open.add(task)
         task.add_done_callback(self._open.discard)
+        return task
 
     async def drain(self, seconds: float) -> None:
         """Wait for what is under way, at most `seconds`, then let go: it stays in the ledger as not sent."""
@@ -93,18 +106,22 @@ class Sender:
         reach("after_answer_before_its_record")
         milliseconds = round((self._clock.monotonic() - arrived) * 1000)
         now = self._clock.now()
-        if answer.recorded:
-            query_id = answer.decision.pre_checkout_query_id
-            self._done(AnswerResult(query_id, sent.outcome, now, milliseconds, sent.release))
         self._emit(
             events.Answered(
                 now, answer.query, answer.decision, answer.invoice, sent.outcome, milliseconds, not answer.fresh
             )
         )
+        if sent.release and sent.outcome == "failed":
+            # Until Telegram takes it no more: the update may come again, and its recorded yes be sent after all.
+            await asyncio.sleep(max(0.0, arrived + _TAKEN_SECONDS_MAX - self._clock.monotonic()))
+        if answer.recorded:
+            query_id = answer.decision.pre_checkout_query_id
+            self._done(AnswerResult(query_id, sent.outcome, now, milliseconds, sent.release))
 
     async def _try_until(self, answer: Answer, deadline: float) -> _Sent:
         params = answer_pre_checkout_query(answer.decision)
         attempt = 0
+        never_left = answer.fresh  # of an earlier one, another run or another task may have sent it
         while (left := deadline - self._clock.monotonic()) > 0.05:
             attempt += 1
             try:
@@ -114,9 +131,10 @@ class Sender:
                 if refusal.retry_after is None or refusal.retry_after >= left:
                     return _refused(refusal, first_attempt=answer.fresh and attempt == 1)
                 await asyncio.sleep(max(refusal.retry_after, _PAUSE_SECONDS))
-            except (OutcomeUnknown, NotSent):
+            except (OutcomeUnknown, NotSent) as failure:
+                never_left = never_left and isinstance(failure, NotSent)
                 await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
-        return _Sent("failed")
+        return _Sent("failed", release=never_left)
 
     async def _answer_shipping(self, effect: AnswerShippingQuery, arrived: float) -> None:
         wanted = effect

@@ -5,6 +5,7 @@ Knows names and defaults; never where they came from.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from apaycli.core.hooks import HookKind
 from apaycli.core.model import Product
@@ -26,6 +27,7 @@ class Setting:
     none_is_left: Callable[[], bool] = lambda: True  # whether every hook program of earlier runs has ended
     back_up: "Callable[[], Awaitable[BackupNews | None]] | None" = None  # asked each minute; None: not due
     free_bytes: Callable[[], int | None] = lambda: None  # room left where the ledger lies
+    inbox: Path | None = None  # where updates are kept that cannot wait at Telegram until the ledger is back
     midnight: Callable[[], int] | None = None  # local midnight; given where somebody watches how things stand
 
 

@@ -62,7 +62,16 @@ class Transaction(TalkVerbs, CaseKeeping, Reconciling, Protocol):
     """One atomic step. Nothing said here may be promised to anybody before it is committed."""
 
     def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
-        """The decision that was recorded for this query, to be repeated, and how its answer went."""
+        """The decision that was recorded for this query, to be repeated, and how its answer went: `too_old` where it
+        certainly never took effect, and its units were given back."""
+        ...
+
+    def differences_of_query(self, query: PreCheckoutQuery) -> list[str]:
+        """Which fields of this query are others than those that its decision was made about; none where it has none."""
+        ...
+
+    def record_query_conflict(self, query: PreCheckoutQuery, differs: Sequence[str], raw: bytes, now: int) -> bool:
+        """Keep the bytes of a query with a decided id and other content. False if the very same are there already."""
         ...
 
     def checkout_facts(self, query: PreCheckoutQuery) -> CheckoutFacts: ...

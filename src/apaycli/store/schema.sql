@@ -82,9 +82,11 @@ CREATE TABLE reservations (
     quantity INTEGER NOT NULL CHECK (quantity >= 1),
     state TEXT NOT NULL CHECK (state IN ('pending', 'posted', 'voided', 'expired')),
     entries INTEGER NOT NULL DEFAULT 1,         -- accepted queries that rest on it
+    entries_void INTEGER NOT NULL DEFAULT 0,    -- of those: the yes certainly never took effect. All: it is voided
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     ended_at INTEGER,
+    CHECK (entries_void BETWEEN 0 AND entries),
     CHECK ((state = 'pending') = (ended_at IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX reservations_live ON reservations (invoice_id, buyer_id) WHERE state = 'pending';
@@ -104,15 +106,29 @@ CREATE TABLE decisions (
     buyer_id INTEGER NOT NULL,
     currency TEXT,
     total_amount INTEGER,
+    invoice_payload TEXT NOT NULL,
+    shipping_option_id TEXT,
     decided_at INTEGER NOT NULL,
     -- How sending it went: NULL (not known), sent, too_old, failed.
     answer_outcome TEXT CHECK (answer_outcome IN ('sent', 'too_old', 'failed')),
     answered_at INTEGER,
     answer_milliseconds INTEGER,
+    void INTEGER NOT NULL DEFAULT 0 CHECK (void IN (0, ok)),    -- 1: a yes that certainly never took effect
     CHECK (ok = (reason IS NULL)),
     CHECK (ok = (error_message IS NULL))
 ) STRICT;
 CREATE INDEX decisions_open ON decisions (decided_at) WHERE answer_outcome IS NULL;
+
+-- A pre-checkout query that came again under the same id with other content: the first decision stands. The bytes are
+-- those that came later.
+CREATE TABLE query_conflicts (
+    digest TEXT PRIMARY KEY,                    -- SHA-256 of the received bytes
+    pre_checkout_query_id TEXT NOT NULL REFERENCES decisions,
+    update_id INTEGER NOT NULL,
+    differs TEXT NOT NULL CHECK (differs <> ''),    -- names of the fields, with a comma between
+    raw BLOB NOT NULL,
+    received_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Money that arrived, one row per charge. Never changed afterwards, save for the *_state columns.
 CREATE TABLE receipts (

@@ -101,6 +101,7 @@ class AuditVerbs:
                     "SELECT 'evidence', kind || ' ' || telegram_payment_charge_id, digest, raw, NULL FROM evidence"
                     " WHERE kind <> 'receipt' UNION ALL"
                     " SELECT 'dead letter', dead_letter_id, digest, raw, mentions_payment FROM dead_letters UNION ALL"
+                    " SELECT 'query', pre_checkout_query_id, digest, raw, NULL FROM query_conflicts UNION ALL"
                     " SELECT 'terms', digest, digest, CAST(text AS BLOB), NULL FROM terms_texts"
                 ),
             )

@@ -19,12 +19,22 @@ from apaycli.core.model import (
     Reservation,
     Reserve,
 )
+from apaycli.store.digests import digest_of
 from apaycli.store.sqlite_people import accepted_versions
 from apaycli.store.sqlite_rows import decision_of, invoice_of, one_row
 
 if TYPE_CHECKING:  # only named here
     from apaycli.core.incoming import PreCheckoutQuery
     from apaycli.store.values import AnswerOutcome, AnswerResult
+
+
+_CONTENT = ("buyer_id", "currency", "total_amount", "invoice_payload", "shipping_option_id")
+
+
+def _content_of(query: PreCheckoutQuery) -> dict[str, str | int | None]:
+    """What the buyer asked, by the columns of `decisions`."""
+    values = (query.buyer.user_id, query.currency, query.total_amount, query.invoice_payload, query.shipping_option_id)
+    return dict(zip(_CONTENT, values, strict=True))
 
 
 def stock_counts(db: sqlite3.Connection, mode: Mode) -> dict[str, tuple[int, int]]:
@@ -43,12 +53,28 @@ class CheckoutVerbs:
     def recorded_decision(self, pre_checkout_query_id: str) -> tuple[Decision, AnswerOutcome | None] | None:
         row = one_row(
             self.db,
-            "SELECT ok, reason, error_message, answer_outcome FROM decisions WHERE pre_checkout_query_id = ?",
+            "SELECT ok, reason, error_message, CASE WHEN void AND answer_outcome IS NOT 'sent' THEN 'too_old'"
+            " ELSE answer_outcome END AS answer_outcome FROM decisions WHERE pre_checkout_query_id = ?",
             (pre_checkout_query_id,),
         )
         if row is None:
             return None
         return decision_of(pre_checkout_query_id, row), row["answer_outcome"]
+
+    def differences_of_query(self, query: PreCheckoutQuery) -> list[str]:
+        row = one_row(
+            self.db,
+            f"SELECT {', '.join(_CONTENT)} FROM decisions WHERE pre_checkout_query_id = ?",  # noqa: S608 - our own words
+            (query.pre_checkout_query_id,),
+        )
+        return [] if row is None else [name for name, value in _content_of(query).items() if row[name] != value]
+
+    def record_query_conflict(self, query: PreCheckoutQuery, differs: Sequence[str], raw: bytes, now: int) -> bool:
+        cursor = self.db.execute(
+            "INSERT INTO query_conflicts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (digest_of(raw), query.pre_checkout_query_id, query.update_id, ", ".join(differs), raw, now),
+        )
+        return cursor.rowcount == 1
 
     def checkout_facts(self, query: PreCheckoutQuery) -> CheckoutFacts:
         row = self.invoice_row(query.invoice_payload)
@@ -133,8 +159,8 @@ class CheckoutVerbs:
                 return False
         self.db.execute(
             "INSERT INTO decisions (pre_checkout_query_id, update_id, ok, reason, error_message, invoice_id,"
-            " reservation_id, buyer_id, currency, total_amount, decided_at)"
-            " VALUES (?, ?, ?, ?, ?, (SELECT invoice_id FROM invoices WHERE invoice_payload = ?), ?, ?, ?, ?, ?)",
+            " reservation_id, decided_at, buyer_id, currency, total_amount, invoice_payload, shipping_option_id)"
+            " VALUES (?, ?, ?, ?, ?, (SELECT invoice_id FROM invoices WHERE invoice_payload = ?), ?, ?, ?, ?, ?, ?, ?)",
             (
                 query.pre_checkout_query_id,
                 query.update_id,
@@ -143,10 +169,8 @@ class CheckoutVerbs:
                 decision.error_message,
                 query.invoice_payload,
                 reservation_id,
-                query.buyer.user_id,
-                query.currency,
-                query.total_amount,
                 now,
+                *_content_of(query).values(),
             ),
         )
         return True
@@ -257,12 +281,20 @@ class CheckoutVerbs:
                 self._release(result)
 
     def _release(self, result: AnswerResult) -> None:
-        """Void the reservation that rests on this query alone."""
+        """This yes never took effect. The reservation is voided with the last of the queries that rest on it."""
         row = one_row(
             self.db,
-            "SELECT reservation_id FROM reservations JOIN decisions USING (reservation_id)"
-            " WHERE pre_checkout_query_id = ? AND entries = 1",
+            "UPDATE decisions SET void = 1 WHERE pre_checkout_query_id = ? AND ok = 1 AND void = 0"
+            " RETURNING reservation_id",
             (result.pre_checkout_query_id,),
         )
-        if row is not None:
-            self.end_reservation(row["reservation_id"], "voided", result.answered_at)
+        if row is None:
+            return
+        rests = one_row(
+            self.db,
+            "UPDATE reservations SET entries_void = entries_void + 1 WHERE reservation_id = ?"
+            " RETURNING reservation_id, entries_void = entries AS all_void",
+            (row["reservation_id"],),
+        )
+        if rests is not None and rests["all_void"]:
+            self.end_reservation(rests["reservation_id"], "voided", result.answered_at)

@@ -24,6 +24,7 @@ class PurgeCounts(NamedTuple):
     support_requests: int
     disputes: int  # closed ones: what the merchant wrote about them
     notices: int
+    query_conflicts: int
 
 
 # Whom the money goes to, and what a bank asks for, is needed until that is settled.
@@ -61,6 +62,7 @@ _STEPS: tuple[tuple[str, str, str | None], ...] = (
         f"reason = '{PURGED}'",
     ),
     ("notices", "created_at < ?", None),
+    ("query_conflicts", "received_at < ? AND raw <> x''", "raw = x''"),
 )
 # What hangs on those.
 _REPLIES = (

@@ -170,6 +170,9 @@ class ReadingVerbs(
             conflicts=self._number(
                 f"SELECT count(*) FROM evidence WHERE kind = 'conflict' AND received_at > {_ACKNOWLEDGED_AT}"  # noqa: S608
             ),
+            query_conflicts=self._number(
+                f"SELECT count(*) FROM query_conflicts WHERE received_at > {_ACKNOWLEDGED_AT}"  # noqa: S608
+            ),
             hooks_failed=self._number("SELECT count(*) FROM hooks WHERE state = 'failed'"),
             hooks_waiting=self._number("SELECT count(*) FROM hooks WHERE state = 'waiting'"),
             refunds_due=self._number("SELECT count(*) FROM receipts WHERE mode = ? AND refund_state = 'due'", mode),

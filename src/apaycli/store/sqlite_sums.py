@@ -90,8 +90,9 @@ FURTHER_SUMS: tuple[Sum, ...] = (
         "reservation-entries",
         "the accepted queries of a reservation differ from its entries",
         "SELECT reservation_id, entries, coalesce(queries, 0) AS counted FROM reservations LEFT JOIN"
-        " (SELECT reservation_id, count(*) AS queries FROM decisions WHERE ok = 1 GROUP BY reservation_id)"
-        " USING (reservation_id) WHERE entries <> counted",
+        " (SELECT reservation_id, count(*) AS queries, sum(void) AS void FROM decisions WHERE ok = 1"
+        " GROUP BY reservation_id)"
+        " USING (reservation_id) WHERE entries <> counted OR entries_void <> coalesce(void, 0)",
     ),
     Sum(
         "decision-reservation",

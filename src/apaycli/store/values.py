@@ -54,8 +54,8 @@ class EvidencedReceipt(NamedTuple):
 
 
 class KeptBytes(NamedTuple):
-    """Other bytes that are kept: of conflicts and refunds, the words of terms, and dead letters, which say if they
-    mention a payment."""
+    """Other bytes that are kept: of conflicts and refunds, of queries that contradict their decision, the words of
+    terms, and dead letters, which say if they mention a payment."""
 
     kind: str
     name: str | int
@@ -66,7 +66,7 @@ class KeptBytes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """How sending one answer went. `release`: a definite refusal gives the reservation's units back."""
+    """How sending one answer went. `release`: it certainly never took effect, and gives the units back."""
 
     pre_checkout_query_id: str
     outcome: AnswerOutcome
@@ -208,6 +208,7 @@ class LedgerCounts:
     shipping_failures: int = 0  # not acknowledged, here and below
     shipping_free_left_out: int = 0
     shipping_error: str | None = None  # the last one
+    query_conflicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

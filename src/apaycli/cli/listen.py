@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from apaycli.store.protocol import Store
 
 
+_WARM_CONNECTIONS = 3  # so many buyers at the same moment are answered without waiting for TCP and TLS
+_OPEN_FILES_MIN = 24  # the poll, the warm connections, hooks and a backup, with room for a few buyers
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     once: bool = False
@@ -56,9 +60,12 @@ def run(options: Options, env: Env) -> None:
     import asyncio
 
     from apaycli.cli.screen import Screen
-    from apaycli.errors import ApayError
+    from apaycli.errors import ApayError, TooManyFiles
+    from apaycli.files import can_open
     from apaycli.listen.lock import listener_lock
 
+    if not can_open(_OPEN_FILES_MIN):
+        raise TooManyFiles("this process may open too few files for a listener")
     bot_id = env.config.bot_id()
     env.config.provider_token(env.mode)
     shop = shop_of(env)
@@ -111,7 +118,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.listen.writer import ThreadWriter
 
     config = env.config
-    api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token()))
+    api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token(), warm=_WARM_CONNECTIONS))
     writer = ThreadWriter()
     status = StatusLine(env.output)
     setting = Setting(

@@ -17,6 +17,13 @@ from apaycli.listen import events
 from apaycli.money import render_money
 from apaycli.text import json_text, redact, show
 
+_OUTCOMES = {
+    "sent": "",
+    "unconfirmed": "  NOT CONFIRMED: sent, but Telegram's reply was lost",
+    "too_old": "  TOO LATE for Telegram",
+    "failed": "  NOT DELIVERED",
+}
+
 
 class Renderer:
     """Shows events as they come. `__call__` is what the listener emits to."""
@@ -149,7 +156,7 @@ def _answered(event: events.Answered, mode: Mode | None) -> tuple[str, Style | N
     said = "yes" if decision.ok else f"no: {decision.reason}"
     if event.invoice is not None and mode not in (None, event.invoice.mode) and not decision.ok:
         said += f" (a {event.invoice.mode} invoice, and this listener runs in {mode} mode)"
-    how = {"sent": "", "too_old": "  TOO LATE for Telegram", "failed": "  NOT DELIVERED"}[event.outcome]
+    how = _OUTCOMES[event.outcome]
     again = "  again" if event.repeated else ""
     text = f"pre-checkout  {_who(query.buyer)}  {_what(event)}  {said}  {event.milliseconds} ms{again}{how}"
     return text, "red" if how else (None if decision.ok else "yellow")

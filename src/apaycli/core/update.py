@@ -26,6 +26,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
 _RESULT = re.compile(rb'"result"\s*:\s*\[')
 _UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,10})\b')
+_REPLY_BYTES_MAX = 4 * 1024 * 1024  # where Telegram cuts a reply of getUpdates: an update alone is far smaller
 _DATE_SECONDS_END = 253_402_300_800  # the year 10000, which no calendar library can write
 _KINDS_WITH_PARSER = ("pre_checkout_query", "message", "shipping_query", "inline_query", "callback_query")
 
@@ -48,6 +49,14 @@ def split_updates(body: bytes) -> list[bytes] | None:
     if elements is not None and sum(_HEAD.match(element) is not None for element in elements) == len(heads):
         return elements
     return _split_by_heads(body, start.end(), heads)
+
+
+def first_update(beginning: bytes) -> bytes | None:
+    """What there is of the first update of a reply of which only the beginning is known; None where that holds none."""
+    start = _RESULT.search(beginning)
+    if start is None or not _UPDATE_ID.match(alone := beginning[start.end() :].lstrip()):
+        return None
+    return alone
 
 
 def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:
@@ -89,7 +98,14 @@ def parse_update(raw: bytes, bot_username: str = "") -> incoming.Update:
         if update_id is None and (head := _UPDATE_ID.search(raw[:200])):
             update_id = int(head.group(1))
         query_id = error.pre_checkout_query_id if isinstance(error, _Broken) else None
-        return incoming.Unreadable(update_id, reason, b"successful_payment" in raw, query_id)
+        if len(raw) > _REPLY_BYTES_MAX:
+            reason = f"larger than {_REPLY_BYTES_MAX // 2**20} MiB, the most that Telegram sends: read in part"
+        return incoming.Unreadable(update_id, reason, may_hold_payment(raw), query_id)
+
+
+def may_hold_payment(raw: bytes) -> bool:
+    """Whether an update that cannot be read may tell of money. What is too large to be whole may."""
+    return b"successful_payment" in raw or len(raw) > _REPLY_BYTES_MAX
 
 
 def _loads(raw: bytes) -> dict[str, Any]:

@@ -23,13 +23,14 @@ from apaycli.core.model import User
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, LedgerError, LedgerUnavailable
 from apaycli.listen import events
+from apaycli.listen.delivery import ANSWER_SECONDS_MAX
 from apaycli.listen.notices import Notifier
 from apaycli.listen.pace import Pace
-from apaycli.listen.polling import Poller, backoff_seconds
+from apaycli.listen.polling import REACH_SECONDS_MAX, Poller, backoff_seconds
 from apaycli.listen.processor import Answer, Processor, Received, Recorded, next_offset, queries_first
 from apaycli.listen.replies import Replies
 from apaycli.listen.rotation import RotatingApi
-from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
+from apaycli.listen.sender import Sender
 from apaycli.listen.setting import Setting
 from apaycli.listen.standstill import Standstill
 from apaycli.listen.upkeep import Upkeep, cancelled, to_its_end
@@ -127,7 +128,7 @@ class Listener:
 
     async def _connect(self, poller: Poller) -> str:
         """The bot's username, once Telegram has told it and no webhook stands in the way."""
-        bot = await self._until_reached(lambda: self._api.call("getMe", {}))
+        bot = await self._until_reached(lambda: self._api.call("getMe", {}, REACH_SECONDS_MAX))
         await self._until_reached(lambda: poller.refuse_webhook(take_over=self._setting.take_over))
         return str(bot.get("username", "")) if isinstance(bot, dict) else ""
 

@@ -43,7 +43,7 @@ from apaycli.core.incoming import (
 from apaycli.core.invoice import NewIds
 from apaycli.core.model import Decision, DeclineReason, Invoice, PaymentFacts, User
 from apaycli.core.notices import buyer_notice, conflict_notice, dead_letter_notice, receipt_notice
-from apaycli.core.update import parse_update
+from apaycli.core.update import may_hold_payment, parse_update
 from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError
 from apaycli.listen.conversing import Conversing
@@ -200,12 +200,13 @@ class Processor:
         return [Answer(query, decision, facts.invoice, fresh=True)]
 
     def _repeat(self, tx: Transaction, query: PreCheckoutQuery, invoice: Invoice | None) -> list[Answer] | None:
-        """The recorded answer once more, unless Telegram has it; None where nothing was decided."""
+        """The recorded answer once more, unless Telegram has it, or has refused it and its units are free again; None
+        where nothing was decided."""
         before = tx.recorded_decision(query.pre_checkout_query_id)
         if before is None:
             return None
         decision, outcome = before
-        return [] if outcome == "sent" else [Answer(query, decision, invoice, fresh=False)]
+        return [] if outcome in ("sent", "too_old") else [Answer(query, decision, invoice, fresh=False)]
 
     def _conversing(self, tx: Transaction, now: int) -> Conversing:
         return Conversing(tx, self.shop, now, self._new_ids, self.bot_username)
@@ -246,7 +247,7 @@ class Processor:
     def _dead_letter(
         self, tx: Transaction, received: Received, recorded: Recorded, now: int, update_id: int | None, reason: str
     ) -> None:
-        mentions_payment = b"successful_payment" in received.raw
+        mentions_payment = may_hold_payment(received.raw)
         if tx.record_dead_letter(update_id, reason, mentions_payment, received.raw, now):
             recorded.events.append(DeadLetter(now, update_id, reason, mentions_payment))
             if mentions_payment:

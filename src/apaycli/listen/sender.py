@@ -1,39 +1,28 @@
 """Answers out: each stored decision to Telegram, in time or not at all.
 
-Knows deadlines and when an attempt may be repeated. Never decides an answer, never writes the ledger: how
-it went is handed to `done`, whoever listens there records it.
+Knows which answer goes out and what its delivery (`delivery.py`) means for the units. Never decides an answer, never
+writes the ledger: how it went is handed to `done`, whoever listens there records it.
 
-An answer must reach Telegram within 10 seconds of the query. We try for 8 from its arrival; what is unknown
-is tried again at once, what is refused is not. Only a definite "too old" on the first attempt of a fresh
-decision gives the units back (`core.decide.refusal_releases`).
+Only a definite "too old" on the one attempt of a fresh decision gives the units back (`core.decide.refusal_releases`).
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 
-from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.client import AsyncBotApi
 from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
 from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText
-from apaycli.core.decide import TOO_OLD, refusal_releases
+from apaycli.core.decide import refusal_releases
 from apaycli.crashpoints import reach
 from apaycli.listen import events
+from apaycli.listen.delivery import Delivered, deliver
 from apaycli.listen.processor import Answer
 from apaycli.listen.replies import Replies, perform_once
-from apaycli.store.values import AnswerOutcome, AnswerResult
+from apaycli.store.values import AnswerResult
 
-ANSWER_SECONDS_MAX = 8.0
-_ATTEMPT_SECONDS_MAX = 3.0
-_PAUSE_SECONDS = 0.25
 _MESSAGES_AT_ONCE = 8  # the conversation never takes the connections that answers need
 _OPEN_MAX = 2_000  # a flood of buttons and inline queries: what is beyond it stays without an answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    outcome: AnswerOutcome
-    release: bool = False
 
 
 class Sender:
@@ -87,60 +76,45 @@ class Sender:
 
     async def _answer(self, answer: Answer, arrived: float) -> None:
         reach("before_answer_sent")
-        sent = await self._try_until(answer, arrived + ANSWER_SECONDS_MAX)
+        params = answer_pre_checkout_query(answer.decision)
+        delivered = await deliver(
+            lambda seconds: self._api.call("answerPreCheckoutQuery", params, seconds), self._clock, arrived
+        )
         reach("after_answer_before_its_record")
         milliseconds = round((self._clock.monotonic() - arrived) * 1000)
         now = self._clock.now()
+        outcome = delivered.outcome
+        if outcome == "too_old" and not answer.fresh:
+            outcome = "unconfirmed"  # an earlier run, or an earlier copy of the query, may have answered
         if answer.recorded:
             query_id = answer.decision.pre_checkout_query_id
-            self._done(AnswerResult(query_id, sent.outcome, now, milliseconds, sent.release))
+            release = _releases(delivered, answer)
+            self._done(AnswerResult(query_id, outcome, now, milliseconds, release, delivered.reached))
         self._emit(
-            events.Answered(
-                now, answer.query, answer.decision, answer.invoice, sent.outcome, milliseconds, not answer.fresh
-            )
+            events.Answered(now, answer.query, answer.decision, answer.invoice, outcome, milliseconds, not answer.fresh)
         )
-
-    async def _try_until(self, answer: Answer, deadline: float) -> _Sent:
-        params = answer_pre_checkout_query(answer.decision)
-        attempt = 0
-        while (left := deadline - self._clock.monotonic()) > 0.05:
-            attempt += 1
-            try:
-                await self._api.call("answerPreCheckoutQuery", params, min(left, _ATTEMPT_SECONDS_MAX))
-                return _Sent("sent")
-            except Refused as refusal:
-                if refusal.retry_after is None or refusal.retry_after >= left:
-                    return _refused(refusal, first_attempt=answer.fresh and attempt == 1)
-                await asyncio.sleep(max(refusal.retry_after, _PAUSE_SECONDS))
-            except (OutcomeUnknown, NotSent):
-                await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
-        return _Sent("failed")
 
     async def _answer_shipping(self, effect: AnswerShippingQuery, arrived: float) -> None:
         method, params = request_of(effect, self._provider_token)
-        error: str | None = "there was no time left"
-        attempt = 0
-        while (left := arrived + ANSWER_SECONDS_MAX - self._clock.monotonic()) > 0.05:
-            attempt += 1
-            try:
-                await self._api.call(method, params, min(left, _ATTEMPT_SECONDS_MAX))
-                error = None
-                break
-            except Refused as refusal:
-                error = refusal.message
-                if refusal.retry_after is None:
-                    break
-                await asyncio.sleep(min(max(refusal.retry_after, _PAUSE_SECONDS), left))
-            except (OutcomeUnknown, NotSent) as failure:
-                error = failure.message
-                await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
-        self._emit(events.Replied(self._clock.now(), method, error))
+        delivered = await deliver(lambda seconds: self._api.call(method, params, seconds), self._clock, arrived)
+        self._emit(events.Replied(self._clock.now(), method, _shipping_error(delivered)))
 
     async def _perform(self, effect: Effect) -> None:
         async with self._few:
             await perform_once(self._api, effect, self._provider_token, self._clock, self._emit)
 
 
-def _refused(refusal: Refused, *, first_attempt: bool) -> _Sent:
-    outcome: AnswerOutcome = "too_old" if TOO_OLD in refusal.description.lower() else "failed"
-    return _Sent(outcome, refusal_releases(refusal.description, first_attempt=first_attempt))
+def _releases(delivered: Delivered, answer: Answer) -> bool:
+    if delivered.outcome != "too_old" or delivered.refusal is None:
+        return False
+    first_attempt = answer.fresh and delivered.attempts == 1
+    return refusal_releases(delivered.refusal.description, first_attempt=first_attempt)
+
+
+def _shipping_error(delivered: Delivered) -> str | None:
+    if delivered.outcome == "sent":
+        return None
+    if delivered.outcome == "unconfirmed":
+        return "Telegram's reply was lost: the buyer may have the answer or not"
+    trouble = delivered.refusal or delivered.failure
+    return trouble.message if trouble else "there was no time left"

@@ -13,7 +13,7 @@ from apaycli.core.model import Decision, Invoice, Mode, ReceiptRow
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind, HookState  # only named here
 
-AnswerOutcome = Literal["sent", "too_old", "failed"]
+AnswerOutcome = Literal["sent", "unconfirmed", "too_old", "failed"]
 Repeat = Literal["new", "same", "conflict"]
 Audience = Literal["merchant", "buyer"]
 SendState = Literal["sending", "sent", "refused", "unknown"]
@@ -65,13 +65,15 @@ class KeptBytes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """How sending one answer went. `release`: a definite refusal gives the reservation's units back."""
+    """How sending one answer went. `release`: a definite refusal gives the reservation's units back. `reached`: whether
+    any attempt may have reached Telegram."""
 
     pre_checkout_query_id: str
     outcome: AnswerOutcome
     answered_at: int
     milliseconds: int
     release: bool = False
+    reached: bool = True
 
 
 @dataclass(frozen=True, slots=True)

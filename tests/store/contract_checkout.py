@@ -267,7 +267,7 @@ class CheckoutContract(LedgerContract):
             assert facts_of(tx, invoice(), RAHIM).own_reservation is None
         assert standing(store, invoice()) == (1, 0, 1, 0)
 
-    @pytest.mark.parametrize("outcome", ["sent", "too_old", "failed"])
+    @pytest.mark.parametrize("outcome", ["sent", "unconfirmed", "too_old", "failed"])
     def test_without_a_definite_refusal_the_units_stay_held(self, store: Store, outcome: AnswerOutcome) -> None:
         record(store, invoice())
         with store.transaction() as tx:

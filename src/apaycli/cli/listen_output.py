@@ -17,6 +17,7 @@ from apaycli.listen import events
 from apaycli.money import render_money
 from apaycli.text import json_text, redact, show
 
+_TROUBLE_AGAIN_MILLISECONDS = 30_000
 _OUTCOMES = {
     "sent": "",
     "unconfirmed": "  NOT CONFIRMED: sent, but Telegram's reply was lost",
@@ -32,6 +33,7 @@ class Renderer:
         self._output = output
         self._status = status
         self._mode: Mode | None = None
+        self._trouble: events.Trouble | None = None  # the last one that was told
 
     def __call__(self, event: events.Event) -> None:
         if self._output.as_json:
@@ -67,9 +69,8 @@ class Renderer:
                 self._say_started(event)
             case events.Ready(_, bot_username):
                 say(f"apay: ready, @{show(bot_username, 64)} is being heard; Ctrl-C stops it")
-            case events.Trouble(_, message, hint, seconds):
-                hint = f" ({hint})" if hint else ""
-                say(f"apay: {message}{hint}; next try in {seconds:g} s")
+            case events.Trouble():
+                self._say_trouble(event)
             case events.TokenTaken():
                 say("apay: there is a new bot token, and Telegram is asked with it from now on")
             case events.StockTaken(_, products, warnings):
@@ -119,6 +120,15 @@ class Renderer:
             case events.Stopped():
                 say("apay: stopped; everything that was confirmed is on disk")
 
+    def _say_trouble(self, event: events.Trouble) -> None:
+        """Each once, and again every half minute while it lasts: it is tried again every two seconds."""
+        told, hint = self._trouble, f" ({event.hint})" if event.hint else ""
+        if told and told.message == event.message and event.at - told.at < _TROUBLE_AGAIN_MILLISECONDS:
+            self._output.detail(f"apay: {event.message}; next try in {event.next_try_seconds:g} s")
+            return
+        self._trouble = event
+        self._output.say(f"apay: {event.message}{hint}; next try in {event.next_try_seconds:g} s")
+
     def _say_started(self, event: events.Started) -> None:
         say = self._output.say
         if event.away_milliseconds is not None:
@@ -146,7 +156,7 @@ def _sentence(event: Any, mode: Mode | None) -> tuple[str, Style | None]:
         case events.StarsRefunded(_, charge_id):
             return f"stars       refund of {show(charge_id)}: Telegram Stars, kept apart", "dim"
         case events.DeadLetter(_, update_id, reason, mentions_payment):
-            loud = "  IT MENTIONS A PAYMENT: look at it" if mentions_payment else ""
+            loud = "  IT MAY HOLD A PAYMENT: look at it" if mentions_payment else ""
             return f"unreadable  update {update_id}: {show(reason)}; kept as it came{loud}", "red"
     raise TypeError(type(event).__name__)
 

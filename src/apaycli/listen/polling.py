@@ -106,8 +106,8 @@ class Poller:
         self.caught_up.clear()
 
     async def _poll(self, timeout_seconds: int) -> list[bytes]:
-        """The updates of one good reply. One that is too large, or cannot be cut into updates, is asked for again at once,
-        in smaller parts: in the end the update that is in the way stands alone, and is handed on as it came."""
+        """The updates of one good reply. One that is too large, or cannot be cut into updates, is asked for again at
+        once, in smaller parts: in the end the update that is in the way stands alone, and is handed on as it came."""
         limit = self._limit
         while True:
             try:

@@ -102,8 +102,9 @@ CREATE TABLE decisions (
     currency TEXT,
     total_amount INTEGER,
     decided_at INTEGER NOT NULL,
-    -- How sending it went: NULL (not known), sent, too_old, failed.
-    answer_outcome TEXT CHECK (answer_outcome IN ('sent', 'too_old', 'failed')),
+    -- How sending it went: NULL (not known yet); sent: Telegram confirmed it; unconfirmed: it left, and Telegram's reply was
+    -- lost; too_old: Telegram refused it as too late; failed: it was refused otherwise, or never left.
+    answer_outcome TEXT CHECK (answer_outcome IN ('sent', 'unconfirmed', 'too_old', 'failed')),
     answered_at INTEGER,
     answer_milliseconds INTEGER,
     CHECK (ok = (reason IS NULL)),

@@ -20,7 +20,7 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     ("listener", {"run": replace(RUN, started_at=NOW - 7 * HOUR, last_contact_at=None)}, "since 2026-01-01T03:00:00Z"),
     ("listener", {"mode": "live"}, "the listener runs in test mode: who pays a live invoice is declined"),
     ("gap", {"gaps": (Gap(NOW - 30 * HOUR, NOW),)}, "receipts sent before 2025-12-31T10:00:00Z may be gone"),
-    ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "1 update that may hold a payment could"),
+    ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "1 update that may hold a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
     ("hooks", {"counts": replace(COUNTS, hooks_failed=3)}, "3 hook(s) were given up"),
     ("support", {"counts": replace(COUNTS, support_requests=2, support_oldest_at=NOW - 24 * HOUR)}, "2 open"),

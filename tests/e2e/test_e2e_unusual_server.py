@@ -1,4 +1,4 @@
-"""The installed program where the other end, or this machine, is not as it should be: what it says, and its exit code."""
+"""The program where the other end, or this machine, is not as it should be: what it says, and its exit code."""
 
 import resource
 from typing import Any

@@ -10,6 +10,7 @@ CONTRACT = {  # product.md, section 10
     errors.ConfigError: (3, "config"),
     errors.TokenError: (4, "token"),
     errors.TelegramError: (5, "telegram"),
+    errors.TooManyFiles: (5, "too_many_files"),
     errors.NotGood: (6, "not_good"),
     errors.AnotherListener: (7, "another_listener"),
     errors.NeedsConfirmation: (8, "needs_confirmation"),

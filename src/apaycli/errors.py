@@ -8,6 +8,7 @@ an error into text and code. A number once used never gets a second meaning.
     ├── ConfigError (3)              config or stock file; carries every problem found
     ├── TokenError (4)               bot or provider token missing, wrong or revoked
     ├── TelegramError (5)            Telegram unreachable or refusing
+    │   └── TooManyFiles             this process may open no more files, so no connection either
     ├── NotGood (6)                  it worked, and the answer is "not good"
     ├── AnotherListener (7)          another listener or a webhook holds this bot
     ├── NeedsConfirmation (8)        a question that nobody could be asked
@@ -56,6 +57,14 @@ class TokenError(ApayError):
 class TelegramError(ApayError):
     exit_code = 5
     slug = "telegram"
+
+
+class TooManyFiles(TelegramError):
+    slug = "too_many_files"
+    remedy = "raise the limit and start again: ulimit -n 1024 (in a systemd unit: LimitNOFILE=1024)"
+
+    def __init__(self, message: str = "too many files are open: the limit for one process is reached") -> None:
+        super().__init__(message, hint=self.remedy)
 
 
 class NotGood(ApayError):

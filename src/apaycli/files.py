@@ -80,6 +80,20 @@ def free_bytes(folder: Path) -> int | None:
         return None
 
 
+def can_open(count: int) -> bool:
+    """Whether this process may have so many more files and connections open at once."""
+    opened: list[int] = []
+    try:
+        for _ in range(count):
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return False
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return True
+
+
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """TOML with its reals left as text (`Real`). The message of a mistake has line and column."""
     for number, line in enumerate(text.splitlines(), start=1):

@@ -150,6 +150,19 @@ def test_updates_come_apart_undecoded() -> None:
     assert len(parse_updates(stored("ok-getUpdates-two.json")) or []) == 2
 
 
+@pytest.mark.parametrize("body", [b'{"ok":true,"result":null}', b'{"ok":true}', b' {"ok" : true, "result" : null } '])
+def test_a_result_that_is_missing_has_a_sentence_of_its_own(body: bytes) -> None:
+    for parse in (lambda: parse_updates(Reply(200, body)), lambda: parse_reply("getUpdates", Reply(200, body))):
+        error = failure(parse)
+        assert type(error) is OutcomeUnknown
+        assert error.message == "Telegram's answer to getUpdates has no result (ok is true, result is null)"
+
+
+def test_a_result_of_another_kind_is_not_called_cut_off() -> None:
+    error = failure(lambda: parse_updates(Reply(200, b'{"ok":true,"result":{"a":1}}')))
+    assert error.message == "Telegram's answer to getUpdates holds no list of updates but a dict (HTTP 200)"
+
+
 def test_a_reply_that_was_cut_off_anywhere_yields_no_update() -> None:
     # What is handed on is recorded and confirmed: half a payment would be kept as a dead letter, and its
     # whole would never come again.

@@ -42,7 +42,7 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
         "could not be read whole",
     ),
     ("restore", {"restores": (replace(RESTORE, backup_ends_at=0),)}, "from a backup that was empty: payments"),
-    ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "mention a payment"),
+    ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "1 update that may hold a payment"),
     ("conflicts", {"counts": replace(COUNTS, conflicts=2)}, "2 payment(s) came twice"),
     ("shipping", {"counts": replace(COUNTS, shipping_failures=1, shipping_error="no")}, "1 buyer got no answer about"),
     (

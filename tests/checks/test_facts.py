@@ -106,22 +106,26 @@ def test_telegram_in_trouble_is_a_fact_and_the_rest_is_seen(shop: Shop, kind: st
 @pytest.mark.parametrize(
     "changes",
     [
-        {"getMe": None},
         {"getMe": [1]},
         {"getMe": {"id": "123"}},
         {"getMe": {"id": True}},
-        {"getWebhookInfo": None},
         {"getWebhookInfo": {"url": ""}},
         {"getWebhookInfo": {"url": "", "pending_update_count": "0"}},
         {"getWebhookInfo": {"url": None, "pending_update_count": 0}},
         {"getMyCommands": {}},
-        {"getMyCommands": None},
     ],
 )
 def test_answers_of_another_shape_are_never_taken_for_good_ones(shop: Shop, changes: dict[str, Any]) -> None:
     facts = gather(shop, api=saying(**changes))
     assert facts.telegram is not None
     assert facts.telegram.error == "Telegram's answers have another shape than the Bot API's"
+
+
+@pytest.mark.parametrize("method", ["getMe", "getWebhookInfo", "getMyCommands"])
+def test_an_answer_without_a_result_is_called_that(shop: Shop, method: str) -> None:
+    facts = gather(shop, api=saying(**{method: None}))
+    assert facts.telegram is not None
+    assert facts.telegram.error == f"Telegram's answer to {method} has no result (ok is true, result is null)"
 
 
 def test_hostile_answers_are_shown_harmless_and_without_secrets(shop: Shop) -> None:

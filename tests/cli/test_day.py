@@ -12,7 +12,7 @@ from shop import Shop
 from sold_ledger import sell_a_day
 
 KINDS = ("takings", "tips", "delivery", "back", "unreadable", "flag", "declined", "answers", "milliseconds", "too_late",
-         "held_now")  # fmt: skip
+         "unconfirmed", "held_now")  # fmt: skip
 HOSTILE = "\x1b[2J\u202eevil"
 
 

@@ -73,6 +73,10 @@ LINES: list[tuple[events.Event, str]] = [
     ),
     (answered(repeated=True), f"{ASKED}  yes  12 ms  again"),
     (answered(outcome="too_old"), f"{ASKED}  yes  12 ms  TOO LATE for Telegram"),
+    (
+        answered(outcome="unconfirmed"),
+        f"{ASKED}  yes  12 ms  NOT CONFIRMED: sent, but Telegram's reply was lost",
+    ),
     (answered(outcome="failed"), f"{ASKED}  yes  12 ms  NOT DELIVERED"),
     (answered(buyer=User(5)), "pre-checkout  user (5)  2 x Rubber duck ₹499.00  yes  12 ms"),
     (paid(), PAID),
@@ -99,7 +103,7 @@ LINES: list[tuple[events.Event, str]] = [
     (events.DeadLetter(AT, 9, "no JSON", False), "unreadable  update 9: no JSON; kept as it came"),
     (
         events.DeadLetter(AT, 9, "no JSON", True),
-        "unreadable  update 9: no JSON; kept as it came  IT MENTIONS A PAYMENT: look at it",
+        "unreadable  update 9: no JSON; kept as it came  IT MAY HOLD A PAYMENT: look at it",
     ),
 ]
 TALK: list[tuple[events.Event, str]] = [
@@ -322,6 +326,18 @@ def test_strangers_text_in_json_is_exact_and_harmless(event: events.Event) -> No
     assert all(character == "\n" or character.isprintable() for character in out)
     assert out.count("\n") == 1
     assert any(HOSTILE in text for text in texts_in(json.loads(out)))
+
+
+def test_trouble_that_lasts_is_told_every_half_minute_and_not_every_two_seconds() -> None:
+    out, err = Stream(), Stream()
+    output = Output(out, err, {})
+    renderer = Renderer(output, StatusLine(output))
+    for second in range(0, 62, 2):
+        renderer(events.Trouble(AT + second * 1000, "no answer", None, 2.0))
+    renderer(events.Trouble(AT + 62_000, "another thing", None, 2.0))
+    assert [line.split(";")[0] for line in err.getvalue().splitlines()] == ["apay: no answer"] * 3 + [
+        "apay: another thing"
+    ]
 
 
 def test_trouble_hides_tokens() -> None:

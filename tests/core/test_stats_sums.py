@@ -133,7 +133,7 @@ def test_a_query_without_invoice_currency_or_amount_is_counted() -> None:
 
 
 def test_no_answers_have_no_times() -> None:
-    assert answer_times({}, 3) == AnswerTimes(0, None, None, None, 3)
+    assert answer_times({}, 3, 2) == AnswerTimes(0, None, None, None, 3, 2)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_ledger_that_cannot_be_written_means_no_and_ends_the_run_unconfirmed(r
     assert caught.value.exit_code == 9
     assert (paid[2].outcome, paid[2].error_message) == ("declined", UNAVAILABLE)
     assert len(rig.world.queue) == 2
-    rig.offer(stock=2)
+    rig.offer(stock=3)
     rig.listen(lambda _listener: rig.quiet())  # the next start decides again, from what is on disk
     rig.truth_kept()
     assert [receipt.flag for receipt in rig.receipts()] == [None, "late"]

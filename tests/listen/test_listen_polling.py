@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 from random import Random
 from typing import Any
 
 import pytest
 import virtual_time
 
-from apaycli.botapi.client import AsyncBotApi, Reply
+from apaycli.botapi.client import BODY_BYTES_MAX, AsyncBotApi, Reply, TooLarge
 from apaycli.clock import ManualClock
 from apaycli.listen import events
 from apaycli.listen.polling import Poller
@@ -35,7 +36,9 @@ class Scripted:
     async def close(self) -> None: ...
 
 
-def poll(http: Scripted, *, once: bool = False, record: bool = True) -> tuple[list[list[bytes]], list[float]]:
+def poll(
+    http: Scripted, *, once: bool = False, record: bool = True, trouble: bool = False
+) -> tuple[list[list[bytes]], list[float]]:
     """Every batch until the script is over, and how long was slept. `record`: confirm each batch."""
     clock, batches, slept, told = ManualClock(), [], [], []  # type: ignore[var-annotated]
 
@@ -46,14 +49,14 @@ def poll(http: Scripted, *, once: bool = False, record: bool = True) -> tuple[li
         poller = Poller(AsyncBotApi(http), clock, told.append, sleep, Random(1), 50, lambda: None)
         async for raws in poller.batches(once=once):
             batches.append(raws)
-            ids = [json.loads(raw)["update_id"] for raw in raws if raw.startswith(b'{"update_id":')]
+            ids = [int(match[1]) for raw in raws if (match := re.match(rb'\{"update_id":([0-9]+)', raw))]
             if ids and record:
                 poller.offset = max(ids) + 1
             if not http.bodies:
                 return
 
     virtual_time.run(clock, take())
-    assert not any(isinstance(event, events.Trouble) for event in told)
+    assert any(isinstance(event, events.Trouble) for event in told) == trouble
     return batches, slept
 
 
@@ -73,6 +76,62 @@ def test_nothing_is_confirmed_that_was_not_handed_back_as_recorded() -> None:
     assert offsets(http) == [None, None, None]
 
 
+class Heavy(Scripted):
+    """Updates of `size` bytes each wait; a reply holds `limit` of them, and one larger than the cap is cut off."""
+
+    def __init__(self, size: int, *ids: int, unlucky: int = 0) -> None:
+        super().__init__(b"")
+        self.waiting = [(i, BODY_BYTES_MAX + 9 if i == unlucky else size) for i in ids]
+
+    async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
+        params = json.loads(body)
+        self.asked.append(params)
+        self.waiting = [each for each in self.waiting if each[0] >= params.get("offset", 0)]
+        if not self.waiting:
+            self.bodies = []
+        batch = self.waiting[: params["limit"]]
+        body = b'{"ok":true,"result":[' + b",".join(
+            b'{"update_id":%d,\n"message":{"text":"%s"}}' % (i, b"x" * size) for i, size in batch
+        ) + b"]}"  # fmt: skip
+        if len(body) > BODY_BYTES_MAX:
+            raise TooLarge(method, body[:BODY_BYTES_MAX])
+        return Reply(200, body)
+
+
+def test_a_reply_that_is_too_large_is_asked_for_in_smaller_parts_and_at_once() -> None:
+    http = Heavy(2 * 2**20, *range(1, 11))
+    batches, slept = poll(http)
+    assert sum(map(len, batches)) == 10
+    assert [params["limit"] for params in http.asked[:7]] == [100, 50, 25, 12, 6, 3, 1]
+    assert slept == []
+
+
+def test_an_update_that_is_larger_than_the_cap_stands_alone_and_is_passed() -> None:
+    http = Heavy(100, *range(1, 8), unlucky=4)
+    batches, slept = poll(http)
+    assert sum(map(len, batches)) == 7
+    [alone] = [batch for batch in batches if len(batch[0] if batch else b"") > 1000]
+    assert alone[0].startswith(b'{"update_id":4,\n"message"')
+    assert len(http.asked) < 25
+    assert slept == []
+
+
+def test_what_is_too_large_and_holds_no_update_is_trouble_like_any_other() -> None:
+    class Page(Scripted):
+        async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
+            self.asked.append(json.loads(body))
+            if len(self.asked) > 12:
+                self.bodies = []
+                return Reply(200, reply())
+            raise TooLarge(method, b"<html>" + b" " * 1000)
+
+    http = Page(b"")
+    _, slept = poll(http, trouble=True)
+    assert [params["limit"] for params in http.asked[:7]] == [100, 50, 25, 12, 6, 3, 1]
+    assert len(slept) == 6
+    assert max(slept) <= 2
+
+
 def test_ids_may_fall() -> None:
     http = Scripted(reply(900), reply(), reply(5), reply(), reply())
     poll(http)
@@ -89,7 +148,7 @@ def test_a_reply_that_cannot_be_cut_is_asked_for_one_by_one_and_the_broken_one_s
 def test_what_has_no_id_is_not_asked_for_again_at_once() -> None:
     http = Scripted(b'{"ok":true,"result":[{}]}', reply())
     _, slept = poll(http)
-    assert slept == [4.0]
+    assert slept == [2.0]
 
 
 @pytest.mark.parametrize(

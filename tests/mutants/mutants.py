@@ -59,8 +59,22 @@ MUTANTS = (
     Mutant(
         "release the units whenever an answer is refused",
         "listen/sender.py",
-        "first_attempt=answer.fresh and attempt == 1",
-        "first_attempt=True",
+        "    first_attempt = answer.fresh and delivered.attempts == 1\n",
+        "    first_attempt = True\n",
+    ),
+    Mutant(
+        "believe a refusal although an earlier attempt may have arrived",
+        "listen/delivery.py",
+        "        elif self._lost or self._pending:\n",
+        "        elif self._lost and self._refusal is None:\n",
+        LISTEN,
+    ),
+    Mutant(
+        "send a yes again whose units were given back",
+        "listen/processor.py",
+        'return [] if outcome in ("sent", "too_old") else',
+        'return [] if outcome == "sent" else',
+        LISTEN,
     ),
     Mutant(
         "count sold units only",

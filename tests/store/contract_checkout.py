@@ -377,7 +377,7 @@ class CheckoutContract(LedgerContract):
         with store.snapshot():
             assert [kept.raw for kept in store.kept_bytes()] == [b""]
 
-    @pytest.mark.parametrize("outcome", ["sent", "too_old", "failed"])
+    @pytest.mark.parametrize("outcome", ["sent", "unconfirmed", "too_old", "failed"])
     def test_without_a_definite_refusal_the_units_stay_held(self, store: Store, outcome: AnswerOutcome) -> None:
         record(store, invoice())
         with store.transaction() as tx:

@@ -33,7 +33,7 @@ class StatsContract(LedgerContract):
         assert store.sales("test", (0,)) == []
         assert store.sales("test", ()) == []
         assert list(store.declined("test", 0, EVER)) == []
-        assert store.answer_histogram("test", 0, EVER) == ({}, 0)
+        assert store.answer_histogram("test", 0, EVER) == ({}, 0, 0)
         assert store.first_activity("test") is None
 
     def test_what_agrees_is_added_up(self, store: Store) -> None:
@@ -147,12 +147,13 @@ class StatsContract(LedgerContract):
                     AnswerResult("query-2", "sent", NOW, 5),
                     AnswerResult("query-3", "sent", NOW, 7),
                     answered(4, "too_old"),
+                    answered(5, "unconfirmed"),
                     AnswerResult("query-6", "sent", NOW, 900),
                 ]
             )
-        assert store.answer_histogram("test", NOW, NOW + 1) == ({5: 2, 7: 1}, 1)
-        assert store.answer_histogram("live", NOW, NOW + 1) == ({900: 1}, 0)
-        assert store.answer_histogram("test", NOW + 1, EVER) == ({}, 0)
+        assert store.answer_histogram("test", NOW, NOW + 1) == ({5: 2, 7: 1}, 1, 1)
+        assert store.answer_histogram("live", NOW, NOW + 1) == ({900: 1}, 0, 0)
+        assert store.answer_histogram("test", NOW + 1, EVER) == ({}, 0, 0)
 
     def test_activity_begins_with_the_first_receipt_or_query(self, store: Store) -> None:
         paid(store, {"paid_at": NOW + 50}, {"paid_at": NOW + 20}, {"paid_at": NOW, "mode": "live"})

@@ -110,7 +110,12 @@ def _dispute_events(dispute: Dispute) -> Iterator[tuple[int, str]]:
 def _answer(asked: Asked) -> str:
     said = "yes" if asked.ok else f"no, {asked.reason}: {asked.error_message}"
     took = "" if asked.answer_milliseconds is None else f", after {asked.answer_milliseconds} ms"
-    sent = {"sent": "answered", "too_old": "answered too late", "failed": "the answer did not arrive"}
+    sent = {
+        "sent": "answered",
+        "unconfirmed": "sent, but Telegram's reply was lost",
+        "too_old": "answered too late",
+        "failed": "the answer did not arrive",
+    }
     how = "whether the answer arrived is not known" if asked.answer_outcome is None else sent[asked.answer_outcome]
     return f"Telegram asked whether the payment may go on. Our answer: {said} ({how}{took})."
 

@@ -224,7 +224,10 @@ def _rest(statistics: Statistics) -> Iterator[str]:
         )
     if answers.too_late:
         yield f"<p>{answers.too_late} answers came too late for Telegram.</p>"
-    if not (statistics.flags or statistics.unreadable or answers.answers or answers.too_late):
+    if answers.unconfirmed:
+        yield f"<p>{answers.unconfirmed} answers were sent, and Telegram's reply was lost.</p>"
+    told = (statistics.flags, statistics.unreadable, answers.answers, answers.too_late, answers.unconfirmed)
+    if not any(told):
         yield "<p>Nothing else.</p>"
     yield "</section>"
 

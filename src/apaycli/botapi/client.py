@@ -6,8 +6,10 @@ Never knows an HTTP library (`http_httpx.py`, `http_aiohttp.py`), the ledger, or
     TelegramError (5)
     ├── Refused              Telegram answered no; nothing happened
     ├── NotSent              the request never left: nothing happened
+    │   ├── NotTrusted       somebody answers whose certificate is not good: nothing was said to them
     │   └── TokenAwaited     the token was refused, and a new one is waited for: nothing happened
     └── OutcomeUnknown       it left, and no usable answer came: it may have taken effect
+        └── TooLarge         an answer came, larger than we read
     TokenError (4)           401, 404 for the token: wrong or revoked
 """
 
@@ -57,12 +59,24 @@ class NotSent(TelegramError):
     slug = "unreachable"
 
 
+class NotTrusted(NotSent):
+    slug = "not_trusted"
+
+
 class TokenAwaited(NotSent):
     """Telegram refused the bot token, and another one may be put in its place any moment (`listen/rotation.py`)."""
 
 
 class OutcomeUnknown(TelegramError):
     slug = "outcome_unknown"
+
+
+class TooLarge(OutcomeUnknown):
+    """`beginning` is what was read of the answer."""
+
+    def __init__(self, method: str, beginning: bytes) -> None:
+        super().__init__(f"Telegram's answer to {method} is larger than {BODY_BYTES_MAX // 2**20} MiB")
+        self.beginning = beginning
 
 
 class Http(Protocol):
@@ -99,19 +113,30 @@ def parse_reply(method: str, reply: Reply) -> Any:
             hint="a server in between answered; try again in a moment",
         )
     if envelope["ok"]:
-        return envelope.get("result")
+        if envelope.get("result") is None:
+            raise OutcomeUnknown(f"Telegram's answer to {method} has no result (ok is true, result is null)")
+        return envelope["result"]
     raise _refusal(method, reply.status, envelope)
 
 
 def parse_updates(reply: Reply) -> list[bytes] | None:
     """The updates of a `getUpdates` reply as bytes; None if they cannot be told apart. Raises as parse_reply."""
-    if reply.status != 200 or not _GOOD.match(reply.body):
-        result = parse_reply("getUpdates", reply)
-        raise OutcomeUnknown(f"Telegram's answer to getUpdates is a {type(result).__name__} (HTTP {reply.status})")
-    if not _END.search(reply.body[-64:]):
-        # Cut off on its way. Half an update must not be taken for a broken one: that would be confirmed.
-        raise OutcomeUnknown("Telegram's answer to getUpdates was cut off", hint="it is asked for again")
-    return split_updates(reply.body)
+    if reply.status == 200 and _GOOD.match(reply.body):
+        if _END.search(reply.body[-64:]):
+            return split_updates(reply.body)
+        if not _is_json(reply.body):
+            # Cut off on its way. Half an update must not be taken for a broken one: that would be confirmed.
+            raise OutcomeUnknown("Telegram's answer to getUpdates was cut off", hint="it is asked for again")
+    kind = type(parse_reply("getUpdates", reply)).__name__
+    raise OutcomeUnknown(f"Telegram's answer to getUpdates holds no list of updates but a {kind} (HTTP {reply.status})")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _refusal(method: str, status: int, envelope: dict[str, Any]) -> TelegramError | TokenError:

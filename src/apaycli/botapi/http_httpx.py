@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Mapping
 
-from apaycli.botapi.client import BODY_BYTES_MAX, NotSent, OutcomeUnknown, Reply
+from apaycli.botapi.client import BODY_BYTES_MAX, OutcomeUnknown, Reply, TooLarge
+from apaycli.botapi.unreached import unreached
 
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx's own command line: 55 ms of imports
 
@@ -22,6 +23,7 @@ class HttpxHttp:
     """One connection pool to one Bot API server."""
 
     def __init__(self, api_url: str, bot_token: str) -> None:
+        self._api_url = api_url
         self._base = f"{api_url}/bot{bot_token}/"
         self.date = ""  # the server's own clock, as its last reply told it
         # The environment's proxies are the owner's; to this machine there is never one in between.
@@ -36,10 +38,7 @@ class HttpxHttp:
                 self.date = response.headers.get("date", "")
                 return Reply(response.status_code, _read(response, method, deadline))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
-            raise NotSent(
-                f"Telegram cannot be reached ({type(error).__name__})",
-                hint="check network, DNS, the clock (TLS) and bot.api_url",
-            ) from None
+            raise unreached(error, self._api_url) from None
         except httpx.HTTPError as error:
             raise OutcomeUnknown(f"no answer from Telegram to {method} ({type(error).__name__})") from None
 
@@ -54,7 +53,7 @@ def _read(response: httpx.Response, method: str, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise OutcomeUnknown(f"no answer from Telegram to {method} in time")
         if len(body) > BODY_BYTES_MAX:
-            raise OutcomeUnknown(f"the answer to {method} is larger than {BODY_BYTES_MAX} bytes")
+            raise TooLarge(method, bytes(body))
     return bytes(body)
 
 
@@ -74,4 +73,4 @@ def get_once(url: str, headers: Mapping[str, str], timeout_seconds: float) -> tu
             retry_after = int(asked_to_wait) if re.fullmatch("[0-9]{1,6}", asked_to_wait) else None  # or a date: rare
             return response.status_code, _read(response, "a question", deadline), retry_after
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotSent(f"A-Pay cannot be reached ({type(error).__name__})") from None
+        raise unreached(error, url, "A-Pay") from None

@@ -137,7 +137,8 @@ def _dead_letters(status: Status) -> Alarm | None:
     count = status.counts.dead_letters_with_payment
     if not count:
         return None
-    return Alarm("dead_letters", f"{count} update(s) that mention a payment could not be read", "apay deadletters list")
+    what = "1 update that may hold a payment" if count == 1 else f"{count} updates that may hold a payment"
+    return Alarm("dead_letters", f"{what} could not be read", "apay deadletters list")
 
 
 def _conflicts(status: Status) -> Alarm | None:

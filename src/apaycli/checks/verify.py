@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from apaycli.core.incoming import SuccessfulPayment
 from apaycli.core.model import Mode, OrderInfo, ReceiptRow
-from apaycli.core.update import parse_update
+from apaycli.core.update import may_hold_payment, parse_update
 from apaycli.errors import LedgerError
 from apaycli.store.digests import digest_of
 from apaycli.store.protocol import Store
@@ -209,6 +209,6 @@ def _kept_problems(store: Store, verdict: Verdict) -> Iterator[Problem]:
 def _kept_problem(kept: KeptBytes) -> str:
     if not _fits(kept.raw, kept.digest):
         return "its bytes have changed"
-    if kept.mentions_payment is not None and bool(kept.mentions_payment) != (b"successful_payment" in kept.raw):
+    if kept.mentions_payment is not None and bool(kept.mentions_payment) != may_hold_payment(kept.raw):
         return "it is marked wrongly about mentioning a payment"
     return ""

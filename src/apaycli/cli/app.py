@@ -4,6 +4,7 @@ Knows every command's name, and the one place where an error becomes text and a 
 does. Imports typer and the standard library only: everything heavy is imported where it is used.
 """
 
+import errno
 import importlib
 import os
 import re
@@ -20,7 +21,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from apaycli.cli.env import Env
 from apaycli.cli.options import LEADING
 from apaycli.cli.output import Output, close_broken_pipe
-from apaycli.errors import ApayError, UsageError
+from apaycli.errors import ApayError, TooManyFiles, UsageError
 from apaycli.text import redact, show
 
 # Each command lives in the module of its name, as a function of that name or as a typer app with subcommands.
@@ -141,6 +142,8 @@ def _output(env: Env, arguments: Sequence[str]) -> Output:
 
 
 def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        error = TooManyFiles()
     if isinstance(error, OSError) and error.filename is None and error.errno is not None:
         # Files are opened by name and say so; what has none is the stream that we write to.
         close_broken_pipe()  # first of all: Python and our own output would try again

@@ -103,6 +103,7 @@ def _rows(statistics: "Statistics", held: dict[str, int]) -> "Iterator[tuple[str
         milliseconds = getattr(answers, f"{name}_milliseconds")
         yield "milliseconds", name, "", "" if milliseconds is None else str(milliseconds), "", ""
     yield "too_late", "", "", str(answers.too_late), "", ""
+    yield "unconfirmed", "", "", str(answers.unconfirmed), "", ""
     for sku, units in held.items():
         yield "held_now", cell(sku), "", "", str(units), ""
 

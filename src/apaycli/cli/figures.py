@@ -43,6 +43,7 @@ def shared_document(statistics: "Statistics") -> dict[str, Any]:
             "slow_milliseconds": answers.slow_milliseconds,
             "slowest_milliseconds": answers.slowest_milliseconds,
             "too_late": answers.too_late,
+            "unconfirmed": answers.unconfirmed,
         },
     }
 
@@ -68,7 +69,8 @@ def answers_sentence(statistics: "Statistics") -> str:
             f"{answers.answers}, half within {answers.typical_milliseconds} ms, 95 of 100 within"
             f" {answers.slow_milliseconds} ms, slowest {answers.slowest_milliseconds} ms"
         )
-    return said + (f"; {answers.too_late} too late for Telegram" if answers.too_late else "")
+    said += f"; {answers.too_late} too late for Telegram" if answers.too_late else ""
+    return said + (f"; {answers.unconfirmed} sent and not confirmed by Telegram" if answers.unconfirmed else "")
 
 
 def refusal_sentence(key: tuple[str, str], refusals: "Refusals") -> str:

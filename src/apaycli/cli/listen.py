@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from apaycli.store.protocol import Store
 
 
+_WARM_CONNECTIONS = 3  # so many buyers at the same moment are answered without waiting for TCP and TLS
+_OPEN_FILES_MIN = 24  # the poll, the warm connections, hooks and a backup, with room for a few buyers
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     once: bool = False
@@ -62,9 +66,12 @@ def run(options: Options, env: Env) -> None:
 
     from apaycli.cli.screen import Screen
     from apaycli.config_places import state_folder
-    from apaycli.errors import ApayError
+    from apaycli.errors import ApayError, TooManyFiles
+    from apaycli.files import can_open
     from apaycli.store.lock import bot_lock, ledger_lock
 
+    if not can_open(_OPEN_FILES_MIN):
+        raise TooManyFiles("this process may open too few files for a listener")
     bot_id = env.config.bot_id()
     env.config.provider_token(env.mode)
     shop = shop_of(env)
@@ -148,7 +155,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
     from apaycli.programs import none_is_running
 
     config = env.config
-    api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token()))
+    api = AsyncBotApi(AiohttpHttp(config.api_url, config.bot_token(), warm=_WARM_CONNECTIONS))
     writer = ThreadWriter()
     status = StatusLine(env.output)
     setting = Setting(

@@ -17,6 +17,14 @@ from apaycli.listen import events
 from apaycli.money import render_money
 from apaycli.text import json_text, redact, show
 
+_TROUBLE_AGAIN_MILLISECONDS = 30_000
+_OUTCOMES = {
+    "sent": "",
+    "unconfirmed": "  NOT CONFIRMED: sent, but Telegram's reply was lost",
+    "too_old": "  TOO LATE for Telegram",
+    "failed": "  NOT DELIVERED",
+}
+
 
 class Renderer:
     """Shows events as they come. `__call__` is what the listener emits to."""
@@ -25,6 +33,7 @@ class Renderer:
         self._output = output
         self._status = status
         self._mode: Mode | None = None
+        self._trouble: events.Trouble | None = None  # the last one that was told
 
     def __call__(self, event: events.Event) -> None:
         if self._output.as_json:
@@ -60,9 +69,8 @@ class Renderer:
                 self._say_started(event)
             case events.Ready(_, bot_username):
                 say(f"apay: ready, @{show(bot_username, 64)} is being heard; Ctrl-C stops it")
-            case events.Trouble(_, message, hint, seconds):
-                hint = f" ({hint})" if hint else ""
-                say(f"apay: {message}{hint}; next try in {seconds:g} s")
+            case events.Trouble():
+                self._say_trouble(event)
             case events.TokenTaken():
                 say("apay: there is a new bot token, and Telegram is asked with it from now on")
             case events.StockTaken() | events.OldPrices() | events.StockRefused() | events.ShippingFailed():
@@ -133,6 +141,15 @@ class Renderer:
             case events.ShippingFailed(_, _, _, error):
                 self._output.warn(f"a buyer got no answer about delivery and could not pay: {show(error, 300)}")
 
+    def _say_trouble(self, event: events.Trouble) -> None:
+        """Each once, and again every half minute while it lasts: it is tried again every two seconds."""
+        told, hint = self._trouble, f" ({event.hint})" if event.hint else ""
+        if told and told.message == event.message and event.at - told.at < _TROUBLE_AGAIN_MILLISECONDS:
+            self._output.detail(f"apay: {event.message}; next try in {event.next_try_seconds:g} s")
+            return
+        self._trouble = event
+        self._output.say(f"apay: {event.message}{hint}; next try in {event.next_try_seconds:g} s")
+
     def _say_started(self, event: events.Started) -> None:
         say = self._output.say
         if event.away_milliseconds is not None:
@@ -163,7 +180,7 @@ def _sentence(event: Any, mode: Mode | None) -> tuple[str, Style | None]:
         case events.StarsRefunded(_, charge_id):
             return f"stars       refund of {show(charge_id)}: Telegram Stars, kept apart", "dim"
         case events.DeadLetter(_, update_id, reason, mentions_payment):
-            loud = "  IT MENTIONS A PAYMENT: look at it" if mentions_payment else ""
+            loud = "  IT MAY HOLD A PAYMENT: look at it" if mentions_payment else ""
             return f"unreadable  update {update_id}: {show(reason)}; kept as it came{loud}", "red"
     raise TypeError(type(event).__name__)
 
@@ -173,7 +190,7 @@ def _answered(event: events.Answered, mode: Mode | None) -> tuple[str, Style | N
     said = "yes" if decision.ok else f"no: {decision.reason}"
     if event.invoice is not None and mode not in (None, event.invoice.mode) and not decision.ok:
         said += f" (a {event.invoice.mode} invoice, and this listener runs in {mode} mode)"
-    how = {"sent": "", "too_old": "  TOO LATE for Telegram", "failed": "  NOT DELIVERED"}[event.outcome]
+    how = _OUTCOMES[event.outcome]
     again = "  again" if event.repeated else ""
     text = f"pre-checkout  {_who(query.buyer)}  {_what(event)}  {said}  {event.milliseconds} ms{again}{how}"
     return text, "red" if how else (None if decision.ok else "yellow")

@@ -96,6 +96,7 @@ class AnswerTimes:
     slow_milliseconds: int | None  # 95 of 100 were at least as fast
     slowest_milliseconds: int | None
     too_late: int  # answers that Telegram no longer took
+    unconfirmed: int = 0  # answers that were sent, and whose reply was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ def lost_demand(declined: Iterable[Declined], edges: Sequence[int]) -> dict[tupl
     return dict(sorted(sums.items(), key=lambda item: (places.get(item[0][0], len(places)), item[0])))
 
 
-def answer_times(histogram: Mapping[int, int], too_late: int) -> AnswerTimes:
+def answer_times(histogram: Mapping[int, int], too_late: int, unconfirmed: int = 0) -> AnswerTimes:
     """`histogram` says how many answers took so many milliseconds."""
     return AnswerTimes(
         answers=sum(histogram.values()),
@@ -207,6 +208,7 @@ def answer_times(histogram: Mapping[int, int], too_late: int) -> AnswerTimes:
         slow_milliseconds=_reached(histogram, 95),
         slowest_milliseconds=max(histogram, default=None),
         too_late=too_late,
+        unconfirmed=unconfirmed,
     )
 
 

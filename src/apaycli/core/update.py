@@ -29,6 +29,7 @@ _HEAD = re.compile(rb'\{"update_id":([0-9]{1,10}),\n')
 _RESULT = re.compile(rb'"result"\s*:\s*\[')
 _UPDATE_ID = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,18})\b')
 _NO_UPDATE_ID = 0  # of a payment without one that can be used
+_REPLY_BYTES_MAX = 4 * 1024 * 1024  # where Telegram cuts a reply of getUpdates: an update alone is far smaller
 _DATE_SECONDS_END = 253_402_300_800  # the year 10000, which no calendar library can write
 # Fields of a Message that no service message has.
 _MADE_OVER = ("forward_origin", "forward_from", "forward_from_chat", "forward_date", "edit_date", "via_bot")
@@ -45,6 +46,14 @@ def split_updates(body: bytes) -> list[bytes] | None:
     if elements is not None and sum(_HEAD.match(element) is not None for element in elements) == len(heads):
         return elements
     return _split_by_heads(body, start.end(), heads)
+
+
+def first_update(beginning: bytes) -> bytes | None:
+    """What there is of the first update of a reply of which only the beginning is known; None where that holds none."""
+    start = _RESULT.search(beginning)
+    if start is None or not _UPDATE_ID.match(alone := beginning[start.end() :].lstrip()):
+        return None
+    return alone
 
 
 def _split_by_brackets(body: bytes, begin: int) -> list[bytes] | None:
@@ -81,12 +90,19 @@ def parse_update(raw: bytes, bot_username: str = "") -> incoming.Update:
         return _parse_kind(update, _update_id(update), bot_username)
     except (Broken, ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, Broken) else f"no JSON that can be used: {type(error).__name__}"
+        if len(raw) > _REPLY_BYTES_MAX:
+            reason = f"larger than {_REPLY_BYTES_MAX // 2**20} MiB, the most that Telegram sends: read in part"
         return _read_leniently(raw, reason)
+
+
+def may_hold_payment(raw: bytes) -> bool:
+    """Whether an update that cannot be read may tell of money. What is too large to be whole may."""
+    return b"successful_payment" in raw or len(raw) > _REPLY_BYTES_MAX
 
 
 def _read_leniently(raw: bytes, reason: str) -> incoming.Update:
     """The payment in it, or Unreadable with the ids of the queries that wait for an answer."""
-    mentions_payment = b"successful_payment" in raw
+    mentions_payment = may_hold_payment(raw)
     head = _UPDATE_ID.search(raw[:200])
     update_id = int(head.group(1)) if head else None
     try:

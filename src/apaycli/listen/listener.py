@@ -23,10 +23,11 @@ from apaycli.core.model import User
 from apaycli.crashpoints import reach
 from apaycli.errors import ApayError, LedgerError, LedgerLost, LedgerUnavailable
 from apaycli.listen import events
+from apaycli.listen.delivery import ANSWER_SECONDS_MAX
 from apaycli.listen.inbox import Inbox
 from apaycli.listen.notices import Notifier
 from apaycli.listen.pace import Pace
-from apaycli.listen.polling import Poller, backoff_seconds
+from apaycli.listen.polling import REACH_SECONDS_MAX, Poller, backoff_seconds
 from apaycli.listen.processor import (
     Answer,
     Processor,
@@ -38,7 +39,7 @@ from apaycli.listen.processor import (
 )
 from apaycli.listen.replies import Replies
 from apaycli.listen.rotation import RotatingApi
-from apaycli.listen.sender import ANSWER_SECONDS_MAX, Sender
+from apaycli.listen.sender import Sender
 from apaycli.listen.setting import Setting
 from apaycli.listen.standstill import Standstill
 from apaycli.listen.upkeep import Upkeep, cancelled, to_its_end
@@ -151,7 +152,7 @@ class Listener:
 
     async def _connect(self, poller: Poller) -> str:
         """The bot's username, once Telegram has told it and no webhook stands in the way."""
-        bot = await self._until_reached(lambda: self._api.call("getMe", {}))
+        bot = await self._until_reached(lambda: self._api.call("getMe", {}, REACH_SECONDS_MAX))
         await self._until_reached(lambda: poller.refuse_webhook(take_over=self._setting.take_over))
         return str(bot.get("username", "")) if isinstance(bot, dict) else ""
 

@@ -3,6 +3,8 @@
 Knows getUpdates and what its failures ask for: wait, or stop. Never reads an update, never confirms one
 that was not handed back as recorded.
 
+Buyers wait ten seconds: no pause is longer than two, unless Telegram names a longer one.
+
 `offset` confirms: Telegram forgets everything below it. So it is sent only after a batch is on disk, again
 until a reply proves that it arrived, and then left out: without it Telegram starts with the oldest update
 it still has. There is no offset of our own to keep, and none that could filter.
@@ -13,9 +15,18 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused, TokenAwaited
+from apaycli.botapi.client import (
+    BODY_BYTES_MAX,
+    AsyncBotApi,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    TokenAwaited,
+    TooLarge,
+)
 from apaycli.botapi.methods import get_updates
 from apaycli.clock import Clock
+from apaycli.core.update import first_update
 from apaycli.crashpoints import reach
 from apaycli.errors import AnotherListener, ApayError
 from apaycli.listen import events
@@ -24,19 +35,20 @@ from apaycli.text import redact, show
 
 _BATCH_MAX = 100
 _FULL_BYTES = 3 << 20  # a reply is cut at about 4 MiB, whatever the limit
-_BACKOFF_SECONDS_MAX = 30.0
-_CONFLICT_SECONDS = 4.0
+PAUSE_SECONDS_MAX = 2.0
+_CONFLICT_SECONDS = 3.0  # after a 409 Telegram answers nothing earlier: it holds each repeat back for so long
 _UNRECORDED_SECONDS = 1
 _TOKEN_SECONDS = 2.0  # somebody is putting a new token in place: buyers wait
 _BACKLOG_WORTH_TELLING = 1_000
 _READ_MARGIN_SECONDS = 10  # the reply may take this much longer than the long poll
+REACH_SECONDS_MAX = 15  # a first request pays for its connection: four round trips, of three seconds on a slow network
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 def backoff_seconds(attempt: int, chance: random.Random) -> float:
-    """1, 2, 4 ... 30 seconds, each by up to a quarter less at random: many clients must not come back at once."""
-    return float(min(_BACKOFF_SECONDS_MAX, 0.5 * 2 ** min(attempt, 10)) * chance.uniform(0.75, 1.0))
+    """1, then 2 seconds, each by up to a quarter less at random: many clients must not come back at once."""
+    return (1.0 if attempt == 1 else PAUSE_SECONDS_MAX) * chance.uniform(0.75, 1.0)
 
 
 class Poller:
@@ -65,17 +77,16 @@ class Poller:
         self.offset: int | None = None
         self._is_sure = True  # of the offset
         self._confirmed: int | None = None  # the last id
-        # Set from a reply that was not full, once it is recorded, until a poll fails.
+        # Set from a reply that proves that nothing more waits, once it is recorded, until a poll fails.
         self.caught_up = asyncio.Event()
         self._unrecorded = False
 
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
         """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
         failures = 0
-        timeout_seconds = 0  # the first poll comes back at once: only then is it certain that we are heard
         while True:
             try:
-                raws = await self._poll(timeout_seconds)
+                raws = await self._poll(self._timeout(once=once))
             except (Refused, OutcomeUnknown, NotSent) as failure:
                 failures += 1
                 await self._wait_after(failure, failures)
@@ -84,8 +95,9 @@ class Poller:
             offset_sent = self.offset
             self._unrecorded = False
             yield raws
-            timeout_seconds = self._timeout(once=once)
-            if len(raws) < _BATCH_MAX and not self._unrecorded:
+            # A single update may be one of many: Telegram gives no more where an offset is repeated within half a second,
+            # as right after a crash.
+            if not self.full and len(raws) != 1 and not self._unrecorded:
                 self.caught_up.set()
             if self.offset == offset_sent:
                 # Nothing new to confirm: the old confirmation has arrived with this reply.
@@ -94,13 +106,16 @@ class Poller:
                     return
                 if raws:
                     # They come again at once. Without an id that is for ever; unrecorded, a buyer may be among them.
-                    await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else _CONFLICT_SECONDS)
+                    await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else PAUSE_SECONDS_MAX)
 
     def _timeout(self, *, once: bool) -> int:
-        """An offset that is not sure must not stand while updates come in: they might be below it."""
+        """Until it is certain that we are connected and that nothing waits, a poll comes back at once. So it does with an
+        offset that is not sure, which must not stand while updates come in: they might be below it."""
         if once or (self.offset is not None and not self._is_sure):
             return 0
-        return _UNRECORDED_SECONDS if self._unrecorded else self._timeout_seconds
+        if self._unrecorded:
+            return _UNRECORDED_SECONDS
+        return self._timeout_seconds if self.caught_up.is_set() else 0
 
     def confirm_first(self, count: int, ids: Sequence[int | None]) -> None:
         """The first `count` of the updates with these ids need not come again: said with the next request."""
@@ -115,42 +130,59 @@ class Poller:
         self.caught_up.clear()
 
     async def _poll(self, timeout_seconds: int) -> list[bytes]:
-        params = get_updates(self.offset, timeout_seconds, self._limit)
+        """The updates of one good reply. One that is too large, or cannot be cut into updates, is asked for again at
+        once, in smaller parts: in the end the update that is in the way stands alone, and is handed on as it came."""
+        limit = self._limit
+        while True:
+            try:
+                raws, body = await self._ask(timeout_seconds, limit)
+            except TooLarge as reply:
+                if limit == 1:
+                    alone = first_update(reply.beginning)
+                    if alone is None:
+                        raise  # whatever it is, it holds no update
+                    self.full = True
+                    return [alone]
+                limit = self._limit = limit // 2
+                continue
+            if raws is not None or limit == 1:
+                self.full = raws is None or len(raws) >= limit or len(body) >= _FULL_BYTES
+                if 2 * len(body) <= BODY_BYTES_MAX:
+                    self._limit = min(_BATCH_MAX, 2 * self._limit)  # twice as many would have fitted
+                return [body] if raws is None else raws
+            limit = 1
+
+    async def _ask(self, timeout_seconds: int, limit: int) -> tuple[list[bytes] | None, bytes]:
+        params = get_updates(self.offset, timeout_seconds, limit)
         if self.offset is not None:
             self._before_confirm()
             reach("before_confirm")
-        raws, body = await self._api.get_updates(params, timeout_seconds + _READ_MARGIN_SECONDS)
+        seconds = timeout_seconds + _READ_MARGIN_SECONDS if timeout_seconds else REACH_SECONDS_MAX
+        reply = await self._api.get_updates(params, seconds)
         if self.offset is not None:
             reach("after_confirm")
-        self.full = raws is None or len(raws) >= self._limit or len(body) >= _FULL_BYTES
-        if raws is None and self._limit > 1:
-            # The reply cannot be cut into updates: one at a time, the broken one stands alone.
-            self._limit = 1
-            return await self._poll(timeout_seconds)
-        self._limit = _BATCH_MAX
-        return [body] if raws is None else raws
+        return reply
 
     async def _wait_after(self, failure: ApayError, failures: int) -> None:
         self.caught_up.clear()
+        failed_at = self._clock.monotonic()
         seconds = backoff_seconds(failures, self._chance)
         if isinstance(failure, TokenAwaited):
             seconds = _TOKEN_SECONDS
         if isinstance(failure, Refused):
             if failure.code == 409:
+                seconds = _CONFLICT_SECONDS + self._chance.uniform(0, 1)
                 with suppress(Refused, OutcomeUnknown, NotSent):
-                    await self.refuse_webhook()
-                seconds = _CONFLICT_SECONDS + seconds
+                    await self.refuse_webhook(seconds_max=_CONFLICT_SECONDS)
             elif failure.retry_after is not None:
                 seconds = max(seconds, failure.retry_after + self._chance.uniform(0, 1))
-            elif failure.code < 429:
-                seconds = max(seconds, _CONFLICT_SECONDS)
         self._emit(events.Trouble(self._clock.now(), failure.message, failure.hint, round(seconds, 1)))
-        await self._sleep(seconds)
+        await self._sleep(max(0.0, failed_at + seconds - self._clock.monotonic()))
 
-    async def refuse_webhook(self, *, take_over: bool = False) -> None:
+    async def refuse_webhook(self, *, take_over: bool = False, seconds_max: float = REACH_SECONDS_MAX) -> None:
         """Raise AnotherListener if a webhook is set, naming it; with `take_over`, remove it and nothing else. The same
         reply says how many updates wait: many are told."""
-        info = await self._api.call("getWebhookInfo", {})
+        info = await self._api.call("getWebhookInfo", {}, seconds_max)
         url = info.get("url") if isinstance(info, dict) else None
         waiting = info.get("pending_update_count") if isinstance(info, dict) else None
         if type(waiting) is int and waiting > _BACKLOG_WORTH_TELLING:

@@ -49,7 +49,7 @@ from apaycli.core.notices import (
     query_conflict_notice,
     receipt_notice,
 )
-from apaycli.core.update import parse_update
+from apaycli.core.update import may_hold_payment, parse_update
 from apaycli.crashpoints import reach
 from apaycli.errors import LedgerError
 from apaycli.listen.conversing import Conversing
@@ -268,7 +268,7 @@ class Processor:
     def _dead_letter(
         self, tx: Transaction, received: Received, recorded: Recorded, now: int, update_id: int | None, reason: str
     ) -> None:
-        mentions_payment = b"successful_payment" in received.raw
+        mentions_payment = may_hold_payment(received.raw)
         if tx.record_dead_letter(update_id, reason, mentions_payment, received.raw, now):
             recorded.events.append(DeadLetter(now, update_id, reason, mentions_payment))
             if mentions_payment:

@@ -1,43 +1,33 @@
 """Answers out: each stored decision to Telegram, in time or not at all.
 
-Knows deadlines and when an attempt may be repeated. Never decides an answer, never writes the ledger: how
-it went is handed to `done`, whoever listens there records it.
+Knows which answer goes out and what its delivery (`delivery.py`) means for the units. Never decides an answer, never
+writes the ledger: how it went is handed to `done`, whoever listens there records it.
 
-An answer must reach Telegram within 10 seconds of the query. We try for 8 from its arrival; what is unknown
-is tried again at once, what is refused is not. The units go back only where it is certain that the answer never took
-effect: after a definite "too old" on the first attempt of a fresh decision (`core.decide.refusal_releases`), and where
-no attempt of this process left it, which alone can have sent a fresh decision.
+The units are free again only where it is certain that the answer never took effect: after a definite "too old" on the
+one attempt of a fresh decision (`core.decide.refusal_releases`), and where no attempt of this process left it, which
+alone can have sent a fresh decision.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 
-from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
+from apaycli.botapi.client import AsyncBotApi
 from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
 from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText
-from apaycli.core.decide import TOO_OLD, refusal_releases
+from apaycli.core.decide import refusal_releases
 from apaycli.core.delivery import shipping_answer_after
 from apaycli.crashpoints import reach
 from apaycli.listen import events
+from apaycli.listen.delivery import Delivered, deliver
 from apaycli.listen.processor import Answer
 from apaycli.listen.replies import Replies, perform_once
-from apaycli.store.values import AnswerOutcome, AnswerResult, ShippingTrouble, TroubleKind
+from apaycli.store.values import AnswerResult, ShippingTrouble, TroubleKind
 from apaycli.text import redact, show
 
-ANSWER_SECONDS_MAX = 8.0
 _TAKEN_SECONDS_MAX = 11.0  # "must receive an answer within 10 seconds after the pre-checkout query was sent"
-_ATTEMPT_SECONDS_MAX = 3.0
-_PAUSE_SECONDS = 0.25
 _MESSAGES_AT_ONCE = 8  # the conversation never takes the connections that answers need
 _OPEN_MAX = 2_000  # a flood of buttons and inline queries: what is beyond it stays without an answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    outcome: AnswerOutcome
-    release: bool = False
 
 
 class Sender:
@@ -102,68 +92,46 @@ class Sender:
 
     async def _answer(self, answer: Answer, arrived: float) -> None:
         reach("before_answer_sent")
-        sent = await self._try_until(answer, arrived + ANSWER_SECONDS_MAX)
+        delivered = await self._deliver("answerPreCheckoutQuery", answer_pre_checkout_query(answer.decision), arrived)
         reach("after_answer_before_its_record")
         milliseconds = round((self._clock.monotonic() - arrived) * 1000)
         now = self._clock.now()
+        outcome = delivered.outcome
+        if outcome == "too_old" and not answer.fresh:
+            outcome = "unconfirmed"  # an earlier run, or an earlier copy of the query, may have answered
         self._emit(
-            events.Answered(
-                now, answer.query, answer.decision, answer.invoice, sent.outcome, milliseconds, not answer.fresh
-            )
+            events.Answered(now, answer.query, answer.decision, answer.invoice, outcome, milliseconds, not answer.fresh)
         )
-        if sent.release and sent.outcome == "failed":
+        # Of a decision that is not fresh, another run or another task may have sent an answer.
+        never_left = answer.fresh and not delivered.reached
+        if never_left:
             # Until Telegram takes it no more: the update may come again, and its recorded yes be sent after all.
             await asyncio.sleep(max(0.0, arrived + _TAKEN_SECONDS_MAX - self._clock.monotonic()))
         if answer.recorded:
             query_id = answer.decision.pre_checkout_query_id
-            self._done(AnswerResult(query_id, sent.outcome, now, milliseconds, sent.release))
+            release = never_left or _refusal_releases(delivered, answer)
+            self._done(AnswerResult(query_id, outcome, now, milliseconds, release))
 
-    async def _try_until(self, answer: Answer, deadline: float) -> _Sent:
-        params = answer_pre_checkout_query(answer.decision)
-        attempt = 0
-        never_left = answer.fresh  # of an earlier one, another run or another task may have sent it
-        while (left := deadline - self._clock.monotonic()) > 0.05:
-            attempt += 1
-            try:
-                await self._api.call("answerPreCheckoutQuery", params, min(left, _ATTEMPT_SECONDS_MAX))
-                return _Sent("sent")
-            except Refused as refusal:
-                if refusal.retry_after is None or refusal.retry_after >= left:
-                    return _refused(refusal, first_attempt=answer.fresh and attempt == 1)
-                await asyncio.sleep(max(refusal.retry_after, _PAUSE_SECONDS))
-            except (OutcomeUnknown, NotSent) as failure:
-                never_left = never_left and isinstance(failure, NotSent)
-                await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
-        return _Sent("failed", release=never_left)
+    async def _deliver(self, method: str, params: Mapping[str, object], arrived: float) -> Delivered:
+        return await deliver(lambda seconds: self._api.call(method, params, seconds), self._clock, arrived)
 
-    async def _answer_shipping(self, effect: AnswerShippingQuery, arrived: float) -> None:
-        wanted = effect
-        method, params = request_of(effect, self._provider_token)
-        error: str | None = "there was no time left"
-        kind: TroubleKind = "unanswered"
-        refused = ""
-        attempt = 0
-        while (left := arrived + ANSWER_SECONDS_MAX - self._clock.monotonic()) > 0.05:
-            attempt += 1
-            try:
-                await self._api.call(method, params, min(left, _ATTEMPT_SECONDS_MAX))
-                error = None
-                break
-            except Refused as refusal:
-                error, kind, refused = refusal.message, "refused", refusal.description
-                if (other := shipping_answer_after(effect, refused)) is not None:
-                    effect, (method, params) = other, request_of(other, self._provider_token)
-                    continue
-                if refusal.retry_after is None:
-                    break
-                await asyncio.sleep(min(max(refusal.retry_after, _PAUSE_SECONDS), left))
-            except (OutcomeUnknown, NotSent) as failure:
-                error, kind = failure.message, "unanswered"
-                await asyncio.sleep(min(_PAUSE_SECONDS * attempt, left))
+    async def _answer_shipping(self, wanted: AnswerShippingQuery, arrived: float) -> None:
+        """In the form that Telegram takes: one that it refuses for what is in it is followed by the next."""
+        effect: AnswerShippingQuery | None = wanted
+        refused = ""  # Telegram's last word about a form
+        while effect is not None:
+            said = effect
+            method, params = request_of(said, self._provider_token)
+            delivered = await self._deliver(method, params, arrived)
+            effect = None
+            if delivered.outcome != "sent" and delivered.refusal is not None:
+                refused = delivered.refusal.description
+                effect = shipping_answer_after(said, refused)
+        error = _shipping_error(delivered)
         self._emit(events.Replied(self._clock.now(), method, error))
-        if error is not None and not (kind == "refused" and TOO_OLD in refused.lower()):
-            self._note_shipping(wanted, kind, error)  # too old: it came late, or has its answer
-        elif error is None and wanted.options and effect.options != wanted.options:
+        if delivered.outcome == "failed" and error is not None:
+            self._note_shipping(wanted, "refused" if delivered.refusal else "unanswered", error)
+        elif delivered.outcome == "sent" and wanted.options and said.options != wanted.options:
             self._note_shipping(wanted, "free_left_out", refused)
 
     def _note_shipping(self, wanted: AnswerShippingQuery, kind: TroubleKind, error: str) -> None:
@@ -176,6 +144,17 @@ class Sender:
             await perform_once(self._api, effect, self._provider_token, self._clock, self._emit)
 
 
-def _refused(refusal: Refused, *, first_attempt: bool) -> _Sent:
-    outcome: AnswerOutcome = "too_old" if TOO_OLD in refusal.description.lower() else "failed"
-    return _Sent(outcome, refusal_releases(refusal.description, first_attempt=first_attempt))
+def _refusal_releases(delivered: Delivered, answer: Answer) -> bool:
+    if delivered.outcome != "too_old" or delivered.refusal is None:
+        return False
+    first_attempt = answer.fresh and delivered.attempts == 1
+    return refusal_releases(delivered.refusal.description, first_attempt=first_attempt)
+
+
+def _shipping_error(delivered: Delivered) -> str | None:
+    if delivered.outcome == "sent":
+        return None
+    if delivered.outcome == "unconfirmed":
+        return "Telegram's reply was lost: the buyer may have the answer or not"
+    trouble = delivered.refusal or delivered.failure
+    return trouble.message if trouble else "there was no time left"

@@ -25,8 +25,9 @@ class Counting(Protocol):
         """In the order in which they were declined. A query without an invoice has no mode and is in both."""
         ...
 
-    def answer_histogram(self, mode: Mode, from_at: int, before_at: int) -> tuple[dict[int, int], int]:
-        """How many answers that reached Telegram took so many milliseconds; and how many were too late."""
+    def answer_histogram(self, mode: Mode, from_at: int, before_at: int) -> tuple[dict[int, int], int, int]:
+        """How many answers that reached Telegram took so many milliseconds; how many were too late; and of how many
+        Telegram's reply was lost."""
         ...
 
     def first_activity(self, mode: Mode) -> int | None:

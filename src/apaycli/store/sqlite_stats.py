@@ -32,7 +32,7 @@ _DECLINED = (
 )
 _ANSWERS = (
     "SELECT d.answer_outcome, d.answer_milliseconds, count(*) FROM decisions d LEFT JOIN invoices i USING (invoice_id)"
-    " WHERE d.answer_outcome IN ('sent', 'too_old')"
+    " WHERE d.answer_outcome IN ('sent', 'too_old', 'unconfirmed')"
     " AND (d.invoice_id IS NULL OR i.mode = ?1) AND d.decided_at >= ?2 AND d.decided_at < ?3 GROUP BY 1, 2"
 )
 
@@ -62,16 +62,17 @@ class StatsReading:
                 yield Declined._make((*row[:-1], bool(row[-1])))
 
     @reading
-    def answer_histogram(self, mode: Mode, from_at: int, before_at: int) -> tuple[dict[int, int], int]:
-        """How many answers that reached Telegram took so many milliseconds; and how many were too late."""
+    def answer_histogram(self, mode: Mode, from_at: int, before_at: int) -> tuple[dict[int, int], int, int]:
+        """How many answers that reached Telegram took so many milliseconds; how many were too late; and of how many
+        Telegram's reply was lost."""
         histogram: dict[int, int] = {}
-        too_late = 0
+        others = {"too_old": 0, "unconfirmed": 0}
         for outcome, milliseconds, count in self.db.execute(_ANSWERS, (mode, from_at, before_at)):
-            if outcome == "too_old":
-                too_late += count
+            if outcome in others:
+                others[outcome] += count
             else:
                 histogram[milliseconds] = count
-        return histogram, too_late
+        return histogram, others["too_old"], others["unconfirmed"]
 
     @reading
     def first_activity(self, mode: Mode) -> int | None:

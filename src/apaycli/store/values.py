@@ -13,7 +13,7 @@ from apaycli.core.model import Decision, Invoice, Mode, ReceiptRow
 if TYPE_CHECKING:
     from apaycli.core.hooks import HookKind, HookState  # only named here
 
-AnswerOutcome = Literal["sent", "too_old", "failed"]
+AnswerOutcome = Literal["sent", "unconfirmed", "too_old", "failed"]
 Repeat = Literal["new", "same", "conflict"]
 TroubleKind = Literal["refused", "unanswered", "free_left_out"]
 Audience = Literal["merchant", "buyer"]

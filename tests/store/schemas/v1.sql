@@ -109,8 +109,9 @@ CREATE TABLE decisions (
     invoice_payload TEXT NOT NULL,
     shipping_option_id TEXT,
     decided_at INTEGER NOT NULL,
-    -- How sending it went: NULL (not known), sent, too_old, failed.
-    answer_outcome TEXT CHECK (answer_outcome IN ('sent', 'too_old', 'failed')),
+    -- How sending it went: NULL (not known yet); sent: Telegram confirmed it; unconfirmed: it left, and Telegram's reply was
+    -- lost; too_old: Telegram refused it as too late; failed: it was refused otherwise, or never left.
+    answer_outcome TEXT CHECK (answer_outcome IN ('sent', 'unconfirmed', 'too_old', 'failed')),
     answered_at INTEGER,
     answer_milliseconds INTEGER,
     void INTEGER NOT NULL DEFAULT 0 CHECK (void IN (0, ok)),    -- 1: a yes that certainly never took effect

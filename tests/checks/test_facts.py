@@ -241,12 +241,14 @@ def test_folders_where_others_may_write_and_open_backups_are_named(shop: Shop) -
     backup = config.parent / "backups" / "apay-20260101T000000Z.db.gz"
     backup.parent.mkdir()
     backup.touch(0o644)
-    config.parent.chmod(0o777)
+    shop.ledger = shop.folder / "ledgers" / "apay.db"  # a config in such a folder is refused by every command
+    shop.ledger.parent.mkdir()
+    shop.environ["APAY_STORE"] = str(shop.ledger)
+    shop.ledger.parent.chmod(0o777)
     with shop.store():
         open_files = shop.run("check-live", "--offline", "--only", "secrets").out
-    config.parent.chmod(0o700)
     assert str(backup) in open_files
-    assert f"{config.parent}/\t" in open_files
+    assert f"{shop.ledger.parent}/\t" in open_files
 
 
 def test_a_config_under_version_control_is_seen(shop: Shop) -> None:

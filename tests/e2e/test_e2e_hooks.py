@@ -152,6 +152,16 @@ def marks(merchant: Merchant) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+def nothing_runs(merchant: Merchant) -> bool:
+    """Neither the hook nor what it has started: each holds the lock."""
+    with (merchant.folder / "alone").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
 @pytest.fixture
 def alone(merchant: Merchant, request: pytest.FixtureRequest) -> Iterator[Merchant]:
     """A shop whose hook lasts until the file `enough` is there."""
@@ -176,6 +186,7 @@ def test_a_hook_ends_with_a_killed_listener_and_never_runs_beside_its_repetition
         with alone.listening() as listener:
             eventually(lambda count=count: len(marks(alone)) == count)
             listener.kill()
+    eventually(lambda: nothing_runs(alone))  # with no listener to end it
     (alone.folder / "enough").touch()
     with alone.listening() as listener:
         eventually(lambda: [r.hook_state for r in alone.receipts()] == ["done"])
@@ -190,8 +201,7 @@ def test_a_polite_stop_ends_the_hook_too(alone: Merchant) -> None:
         alone.pay(alone.press(payload))
         eventually(lambda: marks(alone) == ["started"])
         assert listener.end() == 0
-    with (alone.folder / "alone").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert nothing_runs(alone)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")

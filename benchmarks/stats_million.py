@@ -36,10 +36,10 @@ INVOICES = (
 )
 DECISIONS = (
     "INSERT INTO decisions (pre_checkout_query_id, update_id, ok, reason, error_message, invoice_id, buyer_id,"
-    " currency, total_amount, decided_at, answer_outcome, answered_at, answer_milliseconds)"
+    " currency, total_amount, invoice_payload, decided_at, answer_outcome, answered_at, answer_milliseconds)"
     " SELECT 'query-' || receipt_id, receipt_id, receipt_id % 20 > 0, iif(receipt_id % 20 > 0, NULL, 'sold_out'),"
     " iif(receipt_id % 20 > 0, NULL, 'Sorry'), printf('inv_%016x', (receipt_id + 9) / 10), buyer_id, currency,"
-    " total_amount, paid_at, 'sent', paid_at, receipt_id * 7919 % 40 FROM receipts"
+    " total_amount, invoice_payload, paid_at, 'sent', paid_at, receipt_id * 7919 % 40 FROM receipts"
 )
 
 

@@ -189,9 +189,9 @@ MUTANTS = (
     Mutant(
         "ready before Telegram answered",
         "listen/listener.py",
-        "        processor.bot_username = await self._connect(poller)\n        ready = False\n",
+        "        processor.bot_username = await self._connect(poller)\n",
         '        self._emit(events.Ready(self._clock.now(), ""))\n'
-        "        processor.bot_username = await self._connect(poller)\n        ready = True\n",
+        "        processor.bot_username = await self._connect(poller)\n",
         LISTEN,
     ),
     Mutant(

@@ -95,8 +95,8 @@ class Poller:
             offset_sent = self.offset
             self._unrecorded = False
             yield raws
-            # A single update may be one of many: Telegram gives no more where an offset is repeated within half a second,
-            # as right after a crash.
+            # A single update may be one of many: Telegram gives no more where an offset is repeated within half a
+            # second, as right after a crash.
             if not self.full and len(raws) != 1 and not self._unrecorded:
                 self.caught_up.set()
             if self.offset == offset_sent:
@@ -109,8 +109,8 @@ class Poller:
                     await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else PAUSE_SECONDS_MAX)
 
     def _timeout(self, *, once: bool) -> int:
-        """Until it is certain that we are connected and that nothing waits, a poll comes back at once. So it does with an
-        offset that is not sure, which must not stand while updates come in: they might be below it."""
+        """Until it is certain that we are connected and that nothing waits, a poll comes back at once. So it does with
+        an offset that is not sure, which must not stand while updates come in: they might be below it."""
         if once or (self.offset is not None and not self._is_sure):
             return 0
         if self._unrecorded:

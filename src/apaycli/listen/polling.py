@@ -57,7 +57,7 @@ class Poller:
         self._timeout_seconds = timeout_seconds
         self._limit = _BATCH_MAX
         self.offset: int | None = None
-        # Set from a reply that was not full, once it is recorded, until a poll fails.
+        # Set from a reply that proves that nothing more waits, once it is recorded, until a poll fails.
         self.caught_up = asyncio.Event()
         self._unrecorded = False
 
@@ -77,7 +77,9 @@ class Poller:
             offset_sent = self.offset
             self._unrecorded = False
             yield raws
-            if len(raws) < _BATCH_MAX and not self._unrecorded:
+            # A single update may be one of many: so much is given where an offset is repeated within half a second, as
+            # right after a crash, and where one at a time was asked for.
+            if len(raws) < _BATCH_MAX and len(raws) != 1 and not self._unrecorded:
                 self.caught_up.set()
             if self.offset == offset_sent:
                 # Nothing new to confirm: the old confirmation has arrived with this reply.

@@ -102,6 +102,7 @@ def test_a_reply_that_cannot_be_cut_is_asked_for_one_by_one_and_the_broken_one_s
 def test_a_single_update_does_not_prove_that_nothing_waits(bodies: list[bytes], caught_up: bool) -> None:
     poller: Poller
     seen: list[bool] = []
+    asked: list[dict[str, Any]] = []
 
     class Looking(Scripted):
         """Notes how it stands whenever the poller asks."""
@@ -113,6 +114,7 @@ def test_a_single_update_does_not_prove_that_nothing_waits(bodies: list[bytes], 
     async def take() -> None:
         nonlocal poller
         http = Looking(*bodies, reply())
+        http.asked = asked
         poller = Poller(AsyncBotApi(http), ManualClock(), lambda event: None, asyncio.sleep, Random(1), 50)
         async for raws in poller.batches(once=False):
             poller.offset = json.loads(raws[-1])["update_id"] + 1 if raws else None
@@ -121,6 +123,7 @@ def test_a_single_update_does_not_prove_that_nothing_waits(bodies: list[bytes], 
 
     virtual_time.run(ManualClock(), take())
     assert seen[-1] is caught_up
+    assert asked[-1]["timeout"] == (50 if caught_up else 0), "what is not certain is asked for at once"
 
 
 def test_what_has_no_id_is_not_asked_for_again_at_once() -> None:

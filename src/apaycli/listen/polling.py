@@ -64,8 +64,9 @@ class Poller:
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
         """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
         failures = 0
-        timeout_seconds = 0  # the first poll comes back at once: only then is it certain that we are heard
         while True:
+            # Until it is certain that we are heard and that nothing waits, a poll comes back at once.
+            timeout_seconds = self._timeout_seconds if self.caught_up.is_set() and not once else 0
             try:
                 raws = await self._poll(timeout_seconds)
             except (Refused, OutcomeUnknown, NotSent) as failure:
@@ -73,7 +74,6 @@ class Poller:
                 await self._wait_after(failure, failures)
                 continue
             failures = 0
-            timeout_seconds = 0 if once else self._timeout_seconds
             offset_sent = self.offset
             self._unrecorded = False
             yield raws

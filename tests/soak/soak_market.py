@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from random import Random
 
 from crash_shop import TTL_SECONDS
-from soak_time import Window
 
 from apaycli.sandbox.buyers import ScriptError
 from apaycli.sandbox.checkouts import Checkout
 from apaycli.sandbox.world import World
 
 _TICK_SECONDS = 0.02
-STALL_SECONDS = 0.5
 _FIRST_BUYER = 100_000
 # What buyers do once they are accepted, in a hundred.
 _MINDS = {"pays": 76, "never": 8, "late": 4, "twice": 4, "re-enters": 5, "fails": 3}
@@ -35,10 +33,8 @@ class Buyer:
 class Market:
     """Buyers from `open` on; `close` keeps what people still mean to do, `go_on` lets them do it."""
 
-    def __init__(
-        self, world: World, chance: Random, rate: float, payloads: dict[str, int], windows: list[Window]
-    ) -> None:
-        self._world, self._chance, self._rate, self._windows = world, chance, rate, windows
+    def __init__(self, world: World, chance: Random, rate: float, payloads: dict[str, int]) -> None:
+        self._world, self._chance, self._rate = world, chance, rate
         self._payloads = payloads  # payload -> how often it is wanted
         self.arrived = 0
         self.minds = Counter[str]()
@@ -48,18 +44,13 @@ class Market:
 
     def open(self, later: Callable[[float, Callable[[], None]], object]) -> None:
         self._is_open = True
-        begun = last = self._now()
+        begun = self._now()
 
         def tick() -> None:
-            nonlocal last
             if not self._is_open:
                 return
-            now = self._now()
-            if now - last > STALL_SECONDS:
-                self._windows.append(Window("stall", last, now))
-            last = now
             self.go_on()
-            while self.arrived < (now - begun) * self._rate:
+            while self.arrived < (self._now() - begun) * self._rate:
                 self._arrive()
             later(_TICK_SECONDS, tick)
 

@@ -17,6 +17,7 @@ from random import Random
 
 from crash_process import Life, Nursery
 from crash_shop import CHANNEL, TTL_SECONDS, CrashShop
+from soak_machine import Machine
 from soak_market import Market
 from soak_time import Window
 from soak_weather import Seasons, Weather
@@ -210,7 +211,7 @@ class SoakShop(CrashShop):
         for uses in FEW_USES:
             self.run("send-invoice", "duck", "--to", CHANNEL, "--uses", uses)
             payloads[self._last_payload()] = 1
-        return Market(self.world, Random(f"{self.seed}/buyers"), rate, payloads, self.windows)
+        return Market(self.world, Random(f"{self.seed}/buyers"), rate, payloads)
 
     def _last_payload(self) -> str:
         return str(self.call(lambda: list(self.world.books.invoices.values()))[-1].form.payload)
@@ -221,13 +222,14 @@ class SoakShop(CrashShop):
         until = time.monotonic() + minutes * 60
         threads = [
             threading.Thread(target=self._again_and_again, args=(self.edit_stock, "edits", 6.0)),
-            threading.Thread(target=self._again_and_again, args=(self.lock_ledger, "locks", 10.0)),
+            threading.Thread(target=self._again_and_again, args=(self.lock_ledger, "locks", 20.0)),
         ]
         self.call(self._open, market, seasons)
         for thread in threads:
             thread.start()
         try:
-            self.keep_running(until, Random(f"{self.seed}/lives"), tell)
+            with Machine(self.windows, lambda: self._life.pid if self._life else None):
+                self.keep_running(until, Random(f"{self.seed}/lives"), tell)
         finally:
             self._ended.set()
             for thread in threads:

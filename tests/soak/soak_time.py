@@ -12,7 +12,7 @@ minute excuses only those who lost five seconds to it. Kinds:
     429      getUpdates was told to wait so many whole seconds
     kill     from the kill, or the end, of the listener to the first request of the next one, getMe
     lock     another program holds the ledger's write lock
-    stall    this machine did not run the sandbox itself for more than half a second
+    stall    the listener or the sandbox waited for a core of this machine, half of the time (`soak_machine.py`)
 
 Requests that fail at once, and answers that are lost, slow or silent, are no window: they excuse nothing.
 """

@@ -15,7 +15,7 @@ from soak_time import Window
 from apaycli.sandbox.faults import Faults, Outage
 
 SHORT_SECONDS_MAX = 4.5
-LONG_SECONDS = (15.0, 25.0)  # so long that a client which doubles its pauses is at ten seconds and more
+LONG_SECONDS = (12.0, 18.0)  # so long that a client which doubles its pauses is at ten seconds and more
 _CALM_AFTER_OUTAGE_SECONDS = 6.0
 _BOTH = ("getupdates", "answerprecheckoutquery")
 

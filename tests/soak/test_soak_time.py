@@ -1,6 +1,9 @@
-"""Which late answer has an excuse: half of the ten seconds must have been taken away."""
+"""Which late answer has an excuse: half of the ten seconds must have been taken away. And what a standstill is."""
+
+import os
 
 import pytest
+from soak_machine import Machine, waited_seconds
 from soak_time import Window, excuse, taken_seconds
 
 
@@ -32,3 +35,23 @@ def test_less_than_half_of_the_time_taken_is_no_excuse(
     given = [Window(*window) for window in windows]
     assert taken_seconds(100.0, given) == pytest.approx(taken)
     assert excuse(100.0, given) == kind
+
+
+def test_a_machine_that_keeps_a_process_waiting_stands_still() -> None:
+    windows: list[Window] = []
+    machine = Machine(windows, lambda: None)
+    for begin, end, waited in (
+        (0.0, 0.5, {1: 0.2}),
+        (0.5, 1.0, {1: 0.3, 2: 0.1}),
+        (1.0, 1.5, {1: 0.3, 2: 0.4}),
+        (1.5, 2.0, {1: 0.7, 2: 0.4}),
+        (2.0, 2.5, {1: 0.7, 3: 0.0}),
+        (2.5, 4.0, {1: 0.7, 3: 0.0}),
+    ):
+        machine.look(begin, end, waited)
+    assert windows == [Window("stall", 1.0, 2.0), Window("stall", 2.5, 4.0)]
+
+
+def test_the_kernel_counts_how_long_a_process_waited() -> None:
+    assert waited_seconds(os.getpid()) >= 0.0
+    assert waited_seconds(2**22 + 1) == 0.0

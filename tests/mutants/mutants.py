@@ -260,4 +260,11 @@ MUTANTS = (
         "            self._start(self._perform(effect))\n",
         LISTEN,
     ),
+    Mutant(
+        "take a single update for the last that waits",
+        "listen/polling.py",
+        " and len(raws) != 1 and not self._unrecorded:\n",
+        " and not self._unrecorded:\n",
+        ("tests/listen/test_listen_polling.py",),
+    ),
 )

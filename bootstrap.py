@@ -27,7 +27,7 @@ OTHER_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.15")  # tried in this order 
 PYTHON_BY_UV = ["uv", "run", "--no-project", "--quiet", "--python", ">=3.11", "python"]
 TEST_WORKERS = "2"
 # Tests whose processes are killed, or that run copies of the source, say nothing about which lines were reached.
-UNCOVERED_TESTS = ("crash", "mutants", "powercut", "fuzz", "data")
+UNCOVERED_TESTS = ("crash", "soak", "mutants", "powercut", "fuzz", "data")
 COVERAGE_BARS = (  # of branches and lines, in percent: what decides about money and keeps it, and the rest
     ["--include=*/core/*,*/store/*", "--fail-under=100"],
     ["--omit=*/core/*,*/store/*", "--fail-under=95"],
@@ -288,6 +288,11 @@ def run_crash(arguments):  # type: (list[str]) -> int
     return run_tests([os.path.join(ROOT, "tests", "crash", "test_crash_kills.py")] + arguments)
 
 
+def run_soak(arguments):  # type: (list[str]) -> int
+    """--minutes N, --rate R buyers a second, --seed S. One line of numbers; 1 where a payment or an answer is wrong."""
+    return run(["python", os.path.join(ROOT, "tests", "soak", "soak_run.py")] + arguments)
+
+
 def run_coverage(arguments):  # type: (list[str]) -> int
     """Which lines and branches the tests reach, child processes included; 1 where it is less than what we keep to."""
     set_up()
@@ -329,6 +334,7 @@ COMMANDS = (  # (name, its arguments, what it does, function: arguments -> exit 
     ("check", "[--no-tests]", "run ruff, mypy --strict and the tests", run_check),
     ("coverage", "[pytest arguments]", "which lines and branches the tests reach", run_coverage),
     ("crash", "[--kills N]", "end apay N times with kill -9, and compare the books", run_crash),
+    ("soak", "[--minutes N]", "sell for N minutes under every kind of trouble, and compare the books", run_soak),
     ("apay", "[arguments]", "run apay itself", lambda rest: run(["apay"] + rest)),
     (
         "setup",

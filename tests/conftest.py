@@ -38,6 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=500, help="how many stories the simulation plays")
     parser.addoption("--seed", type=int, default=None, help="play this one story only")
     parser.addoption("--kills", type=int, default=1_000, help="how often tests/crash ends the program with kill -9")
+    parser.addoption("--soak-minutes", type=float, default=1.0, help="how long tests/soak sells under trouble")
+    parser.addoption("--soak-rate", type=float, default=25.0, help="buyers a second in tests/soak")
     parser.addoption("--images", type=int, default=2_000, help="how many power cuts tests/powercut plays")
     parser.addoption("--machine-steps", type=int, default=25_000, help="steps of the state machine over the ledger")
     parser.addoption("--fuzzed-updates", type=int, default=100_000, help="how many spoiled updates tests/fuzz sends")

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -72,6 +73,17 @@ def test_the_same_seed_gives_the_same_tokens_and_any_other_or_none_others(tmp_pa
             tokens.append(json.loads(line)["APAY_BOT_TOKEN"])
     assert (tokens[0], tokens[2]) == (tokens[1], tokens[3])
     assert len(set(tokens)) == 4
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}], ids=str)
+def test_a_page_in_a_browser_cannot_play_with_it(tmp_path: Path, headers: dict[str, str]) -> None:
+    with running(tmp_path, "--json") as (_, (line,)):
+        request = Request(json.loads(line)["APAY_API_URL"] + "/sandbox/clear_outages", b"{}", headers)
+        with pytest.raises(HTTPError, match="403") as refusal:
+            urlopen(request, timeout=30)
+        refusal.value.close()
+        with urlopen(Request(request.full_url, b"{}"), timeout=30) as reply:
+            assert json.load(reply) == {"outages": []}
 
 
 @pytest.mark.parametrize("port", ["70000", "-1", "65536"])

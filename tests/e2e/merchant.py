@@ -235,4 +235,5 @@ class Merchant:
 def new_world(clock: Any) -> World:
     world = World(clock, bot_token=BOT_TOKEN, test_provider_token=PROVIDER_TOKEN)
     world.settings.conflict_hold_seconds = 0
+    world.settings.flood_limits = world.settings.repeated_offset_rule = True  # as the real server has them
     return world

@@ -8,6 +8,7 @@ from rig import ASHA, RAHIM, Rig
 from apaycli.errors import AnotherListener
 from apaycli.listen import events
 from apaycli.listen.listener import Listener
+from apaycli.sandbox.wire import Waiting
 
 URL = "https://shop.example/tg/hook"
 
@@ -17,8 +18,10 @@ def set_webhook(rig: Rig, url: str = URL) -> None:
 
 
 def other_poll(rig: Rig) -> None:
-    """A colleague's bot asks for updates; it never confirms any."""
-    rig.world.handle(f"/bot{rig.world.bot_token}/getUpdates", "application/json", b'{"timeout":0}')
+    """A colleague's bot waits for updates, which ends our wait, and hangs up. It never confirms any."""
+    result = rig.world.handle(f"/bot{rig.world.bot_token}/getUpdates", "application/json", b'{"timeout":50}')
+    if isinstance(result, Waiting):
+        rig.world.polling.abandon(result)
 
 
 async def nothing(_listener: Listener) -> None: ...

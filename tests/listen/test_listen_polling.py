@@ -145,6 +145,46 @@ def test_a_reply_that_cannot_be_cut_is_asked_for_one_by_one_and_the_broken_one_s
     assert [batch[0][:14] for batch in batches] == [b'{"update_id":6', UNCUTTABLE[:14], b'{"update_id":8']
 
 
+@pytest.mark.parametrize(
+    ("bodies", "caught_up"),
+    [
+        ([reply()], True),
+        ([reply(5, 6)], True),
+        # One update may be all that was given of many: so it is when an offset is repeated within 0.5 s, as at a
+        # start right after a crash, and we ask for one at a time where a reply cannot be cut.
+        ([reply(5)], False),
+        ([UNCUTTABLE, reply(5)], False),
+        ([reply(5), reply()], True),
+        ([reply(), reply(5)], True),
+    ],
+)
+def test_a_single_update_does_not_prove_that_nothing_waits(bodies: list[bytes], caught_up: bool) -> None:
+    poller: Poller
+    seen: list[bool] = []
+    asked: list[dict[str, Any]] = []
+
+    class Looking(Scripted):
+        """Notes how it stands whenever the poller asks."""
+
+        async def post(self, method: str, body: bytes, timeout_seconds: float) -> Reply:
+            seen.append(poller.caught_up.is_set())
+            return await super().post(method, body, timeout_seconds)
+
+    async def take() -> None:
+        nonlocal poller
+        http = Looking(*bodies, reply())
+        http.asked = asked
+        poller = Poller(AsyncBotApi(http), ManualClock(), lambda event: None, asyncio.sleep, Random(1), 50)
+        async for raws in poller.batches(once=False):
+            poller.offset = json.loads(raws[-1])["update_id"] + 1 if raws else None
+            if not http.bodies:
+                return
+
+    virtual_time.run(ManualClock(), take())
+    assert seen[-1] is caught_up
+    assert asked[-1]["timeout"] == (50 if caught_up else 0), "what is not certain is asked for at once"
+
+
 def test_what_has_no_id_is_not_asked_for_again_at_once() -> None:
     http = Scripted(b'{"ok":true,"result":[{}]}', reply())
     _, slept = poll(http)

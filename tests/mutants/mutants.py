@@ -355,8 +355,8 @@ MUTANTS = (
     Mutant(
         "give up at the first refusal of an answer about delivery",
         "listen/sender.py",
-        "                if (other := shipping_answer_after(effect, refused)) is not None:\n",
-        "                if (other := None) is not None:\n",
+        "                effect = shipping_answer_after(said, refused)\n",
+        "                effect = None\n",
         ("tests/listen/test_listen_shop.py",),
     ),
     Mutant(
@@ -418,8 +418,8 @@ MUTANTS = (
     Mutant(
         "give back the units of a yes that may have left",
         "listen/sender.py",
-        "                never_left = never_left and isinstance(failure, NotSent)\n",
-        "",
+        "        never_left = answer.fresh and not delivered.reached\n",
+        '        never_left = answer.fresh and delivered.outcome != "sent"\n',
         LISTEN,
     ),
     Mutant(
@@ -477,5 +477,12 @@ MUTANTS = (
         '        if rests is not None and rests["all_void"]:\n',
         "        if rests is not None:\n",
         STORE,
+    ),
+    Mutant(
+        "take a single update for the last that waits",
+        "listen/polling.py",
+        " and len(raws) != 1 and not self._unrecorded:\n",
+        " and not self._unrecorded:\n",
+        ("tests/listen/test_listen_polling.py",),
     ),
 )

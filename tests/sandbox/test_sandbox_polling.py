@@ -79,6 +79,34 @@ def test_second_poll_terminates_the_waiting_one(bot: Bot) -> None:
     assert second.answer is None
 
 
+def test_a_short_poll_leaves_the_waiting_one_alone(bot: Bot, world: World) -> None:
+    # Only a call that would itself wait ends the one that waits.
+    first = wait_for_updates(bot)
+    assert bot.updates(offset=1) == []
+    assert first.answer is None
+    world.buyers.send_text(1001, "hi")
+    assert first.answer is not None
+    assert [update["message"]["text"] for update in first.answer.json()["result"]] == ["hi"]
+
+
+def test_a_poll_that_finds_updates_leaves_the_waiting_one_alone(bot: Bot, world: World) -> None:
+    first = wait_for_updates(bot)
+    with world.polling.held():
+        world.buyers.send_text(1001, "hi")
+        assert len(bot.updates(timeout=20)) == 1
+        assert first.answer is None
+    assert first.answer is not None
+    assert (first.answer.status, len(first.answer.json()["result"])) == (200, 1)
+
+
+def test_the_brake_makes_a_short_poll_wait_and_end_the_waiting_one(bot: Bot, world: World) -> None:
+    world.settings.repeated_offset_rule = True
+    first = wait_for_updates(bot)
+    assert isinstance(bot.start("getUpdates", timeout=0), Waiting)
+    assert first.answer is not None
+    assert first.answer.status == 409
+
+
 def test_repeated_conflicts_are_held_back(bot: Bot, world: World, clock: ManualClock) -> None:
     world.settings.conflict_hold_seconds = 3.0
     waits = [wait_for_updates(bot) for _ in range(3)]

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Coroutine, Iterator
@@ -274,3 +275,94 @@ def test_only_loopback(host: str) -> None:
 def test_port_in_use_is_told(server: ServerThread) -> None:
     with pytest.raises(OSError), ServerThread(World(ManualClock()), port=server.port):
         pass
+
+
+def ask(server: ServerThread, method: str, path: str, **headers: str) -> int:
+    """The status of one request that carries exactly these headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in {"Host": f"127.0.0.1:{server.port}", "Content-Length": "2", **headers}.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders(b"{}")
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    assert (response.status == 403) == ("this sandbox" in json.dumps(body))
+    return response.status
+
+
+PLACES = ("/sandbox/clear_outages", "/bot{token}/getMe", "/apay/Remotes/payment-systems-info")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:{port}", "127.0.0.1", "localhost:{port}", "LOCALHOST", "localhost.", "[::1]:{port}", "[::1]"]
+)
+def test_its_own_names_are_taken(server: ServerThread, host: str) -> None:
+    assert ask(server, "POST", PLACES[0], Host=host.format(port=server.port)) == 200
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "[::1", "", "::1"],
+)
+def test_a_foreign_host_is_refused(server: ServerThread, place: str, host: str) -> None:
+    """A page whose name was pointed at this machine (DNS rebinding) shows itself by the name it used."""
+    path = place.format(token=server.world.bot_token)
+    assert ask(server, "POST", path, Host=host.format(port=server.port)) == 403
+    assert server.world.requests.count == 0
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://localhost:{port}"},
+        {"Origin": "https://127.0.0.1:{port}"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "http://127.0.0.1:{port}", "Sec_Fetch_Site": "cross-site"},
+    ],
+    ids=str,
+)
+def test_another_site_is_refused_and_nothing_happens(server: ServerThread, place: str, headers: dict[str, str]) -> None:
+    server.call(server.world.faults.add, "delay", 0.0)
+    given = {name: value.format(port=server.port) for name, value in headers.items()}
+    assert ask(server, "POST", place.format(token=server.world.bot_token), **given) == 403
+    assert server.world.requests.count == 0
+    assert len(server.world.faults.outages) == 1
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_its_own_page_and_a_typed_address_are_taken(server: ServerThread, site: str) -> None:
+    own = {"Origin": f"http://127.0.0.1:{server.port}"} if site == "same-origin" else {}
+    assert ask(server, "POST", PLACES[0], Sec_Fetch_Site=site, **own) == 200
+
+
+def test_a_forwarded_port_keeps_its_name_and_origin(server: ServerThread) -> None:
+    assert ask(server, "POST", PLACES[0], Host="localhost:9999", Origin="http://localhost:9999") == 200
+
+
+def test_what_it_was_bound_to_is_its_name_too() -> None:
+    with ServerThread(World(ManualClock()), "127.0.0.2") as server:
+        connection = http.client.HTTPConnection("127.0.0.2", server.port, timeout=10)
+        connection.request("GET", "/sandbox/state")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+@pytest.mark.parametrize("text", ["GET /sandbox/state HTTP/1.0\r\n\r\n"])
+def test_a_program_of_http_1_0_without_a_host_is_taken(server: ServerThread, text: str) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(text.encode())
+        assert b" 200 " in connection.recv(100)
+
+
+def test_two_hosts_are_refused(server: ServerThread) -> None:
+    text = f"GET /sandbox/state HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nHost: evil.example\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(text.encode())
+        assert connection.recv(100).split()[1] in (b"400", b"403")

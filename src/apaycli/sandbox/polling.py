@@ -65,14 +65,14 @@ class Polling:
         timeout = params.integer("timeout", 0, 0, TIMEOUT_SECONDS_MAX)
         limit, timeout = self._slow_down_repeats(offset, limit, timeout)
         self.read_allowed_updates(params)
-        # A new call ends the older one that waits; if updates are waiting, no call waits, so both pass [S].
-        self.terminate(OTHER_GET_UPDATES)
         queue = self.world.queue
         queue.forget_expired(self.world.clock.now())
         if offset:
             queue.confirm(offset)
         if len(queue) or not timeout:
             return self._reply(limit)
+        # A new call ends the older one only if it would wait in its place; a short one passes beside it [S].
+        self.terminate(OTHER_GET_UPDATES)
         return self._wait(limit, timeout)
 
     def _slow_down_repeats(self, offset: int, limit: int, timeout: int) -> tuple[int, int]:

@@ -15,8 +15,9 @@ from typing import ParamSpec, TypeVar
 from aiohttp import web
 
 from apaycli.sandbox.apay_desk import PREFIX as APAY_PREFIX
-from apaycli.sandbox.control import PREFIX, handle_control
-from apaycli.sandbox.wire import PARAMETERS_BYTES_MAX, Answer, Waiting
+from apaycli.sandbox.control import PREFIX, handle_control, reply
+from apaycli.sandbox.doorman import complaint
+from apaycli.sandbox.wire import PARAMETERS_BYTES_MAX, Answer, Refusal, Waiting
 from apaycli.sandbox.world import World
 
 P = ParamSpec("P")
@@ -88,6 +89,8 @@ class Server:
     # Requests
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        if refusal := self._turn_away(request):
+            return await send(request, refusal)
         body = await read_body(request)
         result: Answer | Waiting
         if request.path.startswith(PREFIX):
@@ -100,6 +103,14 @@ class Server:
         if answer.delay_seconds:
             await asyncio.sleep(answer.delay_seconds)
         return await send(request, answer)
+
+    def _turn_away(self, request: web.BaseRequest) -> Answer | None:
+        """A 403 for a request that a foreign page sent; nothing of it is read or logged."""
+        hosts, origins, sites = (request.headers.getall(name, []) for name in ("Host", "Origin", "Sec-Fetch-Site"))
+        text = complaint(self.host, hosts, origins, sites)
+        if not text:
+            return None
+        return reply({"error": text}, 403) if request.path.startswith(PREFIX) else Refusal(403, text).answer()
 
     async def _wait(self, waiting: Waiting) -> Answer:
         future: asyncio.Future[Answer] = self._loop.create_future()

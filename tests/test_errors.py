@@ -15,6 +15,7 @@ CONTRACT = {  # product.md, section 10
     errors.NeedsConfirmation: (8, "needs_confirmation"),
     errors.LedgerError: (9, "ledger"),
     errors.LedgerUnavailable: (9, "ledger"),
+    errors.OutputError: (9, "output"),
 }
 
 

@@ -11,8 +11,9 @@ an error into text and code. A number once used never gets a second meaning.
     ├── NotGood (6)                  it worked, and the answer is "not good"
     ├── AnotherListener (7)          another listener or a webhook holds this bot
     ├── NeedsConfirmation (8)        a question that nobody could be asked
-    └── LedgerError (9)              the ledger cannot be read or written
-        └── LedgerUnavailable        not now: nothing was changed, and it may be tried again
+    ├── LedgerError (9)              the ledger cannot be read or written
+    │   └── LedgerUnavailable        not now: nothing was changed, and it may be tried again
+    └── OutputError (9)              a result cannot be written: the disk is full, failing or read-only
 
 Voice: what happened, lower case, no full stop; the hint is a command or a setting.
 """
@@ -79,3 +80,10 @@ class LedgerError(ApayError):
 
 class LedgerUnavailable(LedgerError):
     """Somebody else holds the ledger's lock, or its disk is full: nothing of this transaction is durable."""
+
+
+class OutputError(ApayError):
+    """As for the ledger, the disk refuses: make room and run it again. The slug tells the two apart."""
+
+    exit_code = 9
+    slug = "output"

@@ -37,7 +37,7 @@ def place_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path
         return _rename_all(staging, folder, list(texts))
     except OSError as error:
         _remove_folders(made, staging)
-        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from None
+        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from error
     except BaseException:
         _remove_folders(made, staging)
         raise
@@ -72,7 +72,7 @@ def _make_folder(folder: Path) -> list[Path]:
         for path in reversed(missing):
             path.mkdir(mode=0o700)
     except OSError as error:
-        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from None
+        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from error
     return missing
 
 
@@ -135,4 +135,4 @@ def write_private(path: Path, text: str) -> None:
         with complete_file(target) as file:
             file.write(text.encode("utf-8"))
     except OSError as error:
-        raise FileProblem(f"{error.filename or path}: {error.strerror}") from None
+        raise FileProblem(f"{error.filename or path}: {error.strerror}") from error

@@ -40,6 +40,11 @@ def show(text: str, limit: int = _SHOWN_CHARACTERS_MAX) -> str:
     return visible if max(len(text), len(visible)) <= limit else visible[: limit - 1] + "…"
 
 
+def bytes_visible(text: str) -> str:
+    """An argument or a path whose bytes are no UTF-8 text, with those bytes as `\\xff`."""
+    return re.sub("[\\udc80-\\udcff]", lambda match: f"\\x{ord(match.group()) - 0xDC00:02x}", text)
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -104,9 +104,12 @@ def test_an_output_that_is_full_is_told_and_no_bug(full_shop: Shop, arguments: t
             check=False,
             timeout=60,
         )
-    assert ended.returncode == 2
-    assert "the output cannot be written: No space left on device" in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+    assert ended.returncode == 9
+    told = ["the output cannot be written: No space left on device", "make room there, then run it again"]
+    if "--json" in arguments:
+        assert list(json.loads(ended.stderr)["error"].values()) == ["output", *told]
+    else:
+        assert ended.stderr == "apay: error: {}\napay: hint: {}\n".format(*told)
     assert not list(full_shop.folder.rglob("last-bug.txt"))
 
 

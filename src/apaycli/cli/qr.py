@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from apaycli.cli.ending import cannot_write
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def draw_qr(link: str, target: str, terminal: TextIO) -> None:
     try:
         code.save(target, scale=8)
     except OSError as error:
-        raise UsageError(f"--qr {target}: {error.strerror}") from None
+        raise cannot_write(f"--qr {target}: {error.strerror}", error) from None
 
 
 def _code(link: str) -> "segno.QRCode":

@@ -41,6 +41,7 @@ def restore(
         raise BackupError(f"there is no {path}", hint="apay backup --list")
     bot_id = env.config.bot_id()
     ledger = env.config.store_path
+    env.if_interrupted = "the ledger was not changed"
     decrypt = env.config.values.get("backup.decrypt")
     with (
         nullcontext() if dry_run else listener_lock(bot_id, env.environ),
@@ -62,7 +63,9 @@ def restore(
         if dry_run:
             return
         env.confirm(f"Put it in the place of {ledger}?", yes=yes)
+        env.if_interrupted = f"look whether {ledger} is there; the one before is kept beside it"
         done = restore_backup(plain, inspection, ledger, env.clock.now())
+        env.if_interrupted = "the backup is in the ledger's place"
     _report(done, env)
 
 

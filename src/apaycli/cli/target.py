@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from apaycli.cli.ending import cannot_write
 from apaycli.errors import UsageError
 
 
@@ -25,13 +26,19 @@ def refuse_target(file: Path, *, force: bool, name: str = "") -> None:
         raise UsageError(f"{shown} is there already", hint="--force replaces it")
 
 
+def unwritten(file: Path) -> str:
+    """What an interruption leaves of it, as the end of a sentence."""
+    return f"{file} was not changed" if file.exists() else f"{file} was not written"
+
+
 @contextmanager
 def written(file: Path) -> Iterator[BinaryIO]:
-    """The file under another name until the block ends well. Raises UsageError where the disk refuses."""
+    """The file under another name until the block ends well. Raises OutputError where the disk refuses, UsageError
+    where another name would do."""
     from apaycli.files import complete_file
 
     try:
         with complete_file(file) as target:
             yield target
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}; no half file is left") from error
+        raise cannot_write(f"{file} cannot be written: {error.strerror}; no half file is left", error) from error

@@ -254,6 +254,27 @@ def test_a_token_on_the_command_line_is_refused_and_not_repeated(shop: Shop, arg
     assert shop.requests() == []
 
 
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("\udcff", "\\xff"),
+        ("Ente \udce4.csv", "Ente \\xe4.csv"),
+        ("a\ud800", "a\\ud800"),
+        ("\udcff\x1b[2J", "\\xff\\x1b[2J"),
+    ],
+    ids=ascii,
+)
+def test_an_argument_that_is_no_text_is_wrong_usage_of_every_command(shop: Shop, argument: str, shown: str) -> None:
+    for path in TREE:
+        for arguments in ((argument,), ("--config", argument), (f"--since={argument}",)):
+            ended = shop.run(*path.split()[1:], *arguments)
+            assert (ended.code, ended.out) == (2, ""), path
+            option = arguments[0].partition("=")[0] + "=" if "=" in arguments[0] else ""
+            assert f"apay: error: an argument is not UTF-8 text: {option}{shown}\n" in ended.err
+            assert "apay: hint: set the terminal to UTF-8; a file with such a name must be renamed first\n" in ended.err
+    assert list(shop.folder.rglob("*")) == [shop.stock_file]
+
+
 # -- the command tree --------------------------------------------------------------------------------------------------
 
 

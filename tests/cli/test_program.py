@@ -113,6 +113,24 @@ def test_an_output_that_is_full_is_told_and_no_bug(full_shop: Shop, arguments: t
     assert not list(full_shop.folder.rglob("last-bug.txt"))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("find", b"\xff"), ("export", b"\xff.csv"), ("receipts", "list", b"--sku=\xff"),
+     ("send-invoice", "rubber-duck", "--to", b"\xff"),
+     ("stats", "--html", b"\xff.html"), ("refunds", "done", "1", "--reference", b"\xff"), (b"\xff",)],
+)  # fmt: skip
+@pytest.mark.parametrize("locale", [{"PYTHONUTF8": "1"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}], ids=["utf-8", "C"])
+def test_bytes_that_are_no_text_are_wrong_usage(
+    full_shop: Shop, arguments: tuple[str | bytes, ...], locale: dict[str, str]
+) -> None:
+    ended = subprocess.run(
+        [*APAY, *arguments], env=environ_of(full_shop) | locale, cwd=full_shop.folder, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert b"an argument is not UTF-8 text: " in ended.stderr
+    assert b"\\xff" in ended.stderr
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize(
     ("arguments", "code"), [("stock", 0), ("export --json", 0), ("stock add rubber-duck 1", 0), ("stok", 2)]

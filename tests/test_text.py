@@ -140,6 +140,19 @@ def test_tokens_are_blank_in_any_surroundings(token: str, colon: str, around: st
     assert written.startswith(around.partition("{")[0][:20])
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://user:hunter2@shop.example/paid", "https://<user>@shop.example/paid"),
+        ("postgresql://apay:hunter2@db/apay, and x", "postgresql://<user>@db/apay, and x"),
+        ("https://t.me/@name", "https://t.me/@name"),
+        ("https://shop.example/?to=a@b.example", "https://shop.example/?to=a@b.example"),
+    ],
+)
+def test_users_and_passwords_of_addresses_are_blank(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
 def test_mode_of_a_provider_token_stays_readable() -> None:
     assert redact(f"refused: {PROVIDER_TOKEN}") == "refused: <provider token TEST>"
 

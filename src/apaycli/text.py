@@ -26,6 +26,7 @@ _COMBINING_MAYBE = re.compile(rf"[^\w\x00-\x7f]{{{_COMBINING_MARKS_MAX + 1}}}")
 
 _BOT_TOKEN = re.compile(r"(?<![0-9])[0-9]{1,16}(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
 _PROVIDER_TOKEN = re.compile(r"(?<![0-9])[0-9]+(?::|%3[Aa])(TEST|LIVE)(?::|%3[Aa])[^\s\"'\\&]+")
+_USER_INFO = re.compile(r"://[^\s/?#@\"']+@")
 
 _secrets: set[str] = set()
 
@@ -89,11 +90,12 @@ def hide(secret: str) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` without bot tokens, provider tokens and whatever `hide` was told."""
+    """`text` without bot tokens, provider tokens, users and passwords of addresses, and whatever `hide` was told."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, "<secret>")
     text = _PROVIDER_TOKEN.sub(r"<provider token \1>", text)
-    return _BOT_TOKEN.sub("<bot token>", text)
+    text = _BOT_TOKEN.sub("<bot token>", text)
+    return _USER_INFO.sub("://<user>@", text)
 
 
 def last_four(secret: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apaycli.files import FileProblem, Real, complete_file, parse_toml, read_text
+from apaycli.files import FileProblem, Real, complete_file, make_folder, parse_toml, read_text
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and FIFOs are POSIX")
 
@@ -174,3 +174,24 @@ def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(path: Path, int
 def test_a_key_of_a_thousand_parts_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match="line 2 has more than 1000 dots"):
         parse_toml("x = 1\n" + "a." * 1001 + "a = 1", tmp_path / "x.toml")
+
+
+def test_every_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made = make_folder(tmp_path / "a" / "b" / "c")
+        assert made == [tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a"]
+        assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+        (tmp_path / "a").chmod(0o755)
+        assert make_folder(tmp_path / "a") == []
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o755  # what was there is left as it is
+    finally:
+        os.umask(before)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link"):
+        with pytest.raises(OSError, match="(Not a directory|File exists)"):
+            make_folder(path)

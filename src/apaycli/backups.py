@@ -21,7 +21,7 @@ from pathlib import Path
 
 from apaycli.clock import render_instant
 from apaycli.errors import ApayError, LedgerError
-from apaycli.files import complete_file, free_bytes
+from apaycli.files import complete_file, free_bytes, make_folder
 from apaycli.store.backup import Inspection, copy_ledger, inspect_copy, receipts_not_in, settle_log
 from apaycli.text import redact, show
 
@@ -97,7 +97,7 @@ def _encrypted(packed: Path, setting: BackupSetting) -> Path:
 
 def _prepare(ledger: Path, folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise BackupError(f"the backup folder {folder} cannot be made: {error.strerror}") from None
     if not ledger.exists():

@@ -5,6 +5,7 @@ a secret that others can read, and how to write a file that appears only when it
 what the files mean. Errors are `FileProblem`: one sentence with the cure.
 """
 
+import errno
 import os
 import stat
 import tomllib
@@ -67,6 +68,21 @@ def refuse_readable_by_others(path: Path, status: os.stat_result) -> None:
         raise FileProblem(f"{path}: holds a secret and can be read by others; run: chmod 600 '{path}'")
     if status.st_uid not in {os.geteuid(), 0}:
         raise FileProblem(f"{path}: holds a secret and belongs to another user")
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """The folder and those missing above it, each its owner's alone whatever the umask is: `mkdir(parents=True)` leaves
+    the ones above to the umask. Returns what was made, innermost first. Raises OSError."""
+    missing = []
+    for path in (folder, *folder.parents):
+        if path.exists():
+            break
+        missing.append(path)
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    return missing
 
 
 def free_bytes(folder: Path) -> int | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from apaycli.files import FileProblem, complete_file
+from apaycli.files import FileProblem, complete_file, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,11 @@ def _lay_out(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """The folders that were not there, innermost first; each is its owner's alone."""
-    missing = []
-    for path in (folder, *folder.parents):
-        if path.exists():
-            break
-        missing.append(path)
+    """The folders that were not there, innermost first."""
     try:
-        for path in reversed(missing):
-            path.mkdir(mode=0o700)
+        return make_folder(folder)
     except OSError as error:
         raise FileProblem(f"{error.filename or folder}: {error.strerror}") from error
-    return missing
 
 
 def _remove_folders(made: list[Path], staging: Path | None) -> None:

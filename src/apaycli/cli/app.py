@@ -198,10 +198,11 @@ def _report_usage(error: ClickException, output: Output) -> int:
 
 def _write_report(report: str, env: Env) -> str:
     from apaycli.config_places import state_folder
+    from apaycli.files import make_folder
 
     path = Path(state_folder(env.environ)) / "last-bug.txt"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(report)

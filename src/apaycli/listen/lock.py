@@ -11,6 +11,7 @@ from pathlib import Path
 
 from apaycli.config_places import state_folder
 from apaycli.errors import AnotherListener, LedgerError
+from apaycli.files import make_folder
 from apaycli.text import show
 
 
@@ -23,7 +24,7 @@ def listener_lock(bot_id: int, environ: Mapping[str, str]) -> Iterator[None]:
     holder = folder / f"listener-{bot_id}.pid"
     lock = FileLock(folder / f"listener-{bot_id}.lock", mode=0o600)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire(timeout=0)
     except Timeout:
         raise AnotherListener(

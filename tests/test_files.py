@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -139,16 +140,52 @@ def test_reals_stay_text(path: Path) -> None:
         ("a = ", "at end of document|Invalid value"),
         ("a = 1 b = 2", "line 1, column 7"),
         ("a = 2026-99-99", "Invalid date|Expected newline"),
-        ("a = " + "9" * 5000, "4300 digits"),
-        ("a = " + "[" * 5000, "recursion|Invalid value"),
+        ("a = " + "9" * 5000, r"4300 digits.* \(at line 1\)"),
+        ("# x\na = 1\nb = " + "9" * 5000, r"4300 digits.* \(at line 3\)"),
+        ("a = " + "[" * 5000, "line 1 has more than 50 brackets inside of each other"),
+        ("x = 1\n\na = " + "{b = " * 5000, "line 3 has more than 50 brackets"),
+        ("a = [\n" + "[\n" * 5000 + "]\n" * 5001, "line 51 has more than 50 brackets"),
+        ("a = " + "[{b = " * 30 + "1" + "}]" * 30, "line 1 has more than 50 brackets"),
+        ('a = "[" # [[[\nb = "\\"]" \n' + "c = " + "[" * 51 + "]" * 51, "line 3 has more than 50 brackets"),
         ("a = 1\x00", "line 1"),
     ],
-    ids=["twice", "no value", "two on a line", "no date", "huge integer", "deep", "NUL"],
+    ids=[
+        "twice",
+        "no value",
+        "two on a line",
+        "no date",
+        "huge integer",
+        "its line",
+        "deep",
+        "deep tables",
+        "deep over lines",
+        "mixed",
+        "behind texts",
+        "NUL",
+    ],
 )
 def test_broken_toml_is_one_sentence_with_the_place(path: Path, text: str, said: str) -> None:
     with pytest.raises(FileProblem, match=said) as caught:
         parse_toml(text, path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 50 + "]" * 50,
+        "a = [" + "[], " * 500 + "]",
+        "[[a]]\n" * 100,
+        "a = '''" + "[" * 99 + "\n'''\nb = 1",
+        'a = """' + "[{" * 99 + '\\"""' + '\n"""\nb = 1',
+        'a = "' + "[" * 99 + '\\"["\n',
+        "a = '" + "[" * 99 + "\\'\n",
+        "# " + "[" * 99 + "\na = 1",
+    ],
+    ids=["as deep as may be", "many", "tables", "literal lines", "lines", "text", "literal", "comment"],
+)
+def test_brackets_that_are_not_nested_are_no_depth(path: Path, text: str) -> None:
+    assert "a" in parse_toml(text, path)
 
 
 def test_a_complete_file_has_its_name_content_and_mode(path: Path) -> None:
@@ -193,5 +230,13 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to("nowhere")
     for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link"):
-        with pytest.raises(OSError, match="(Not a directory|File exists)"):
+        with pytest.raises(OSError, match=r"(Not a directory|File exists)"):
             make_folder(path)
+
+
+@pytest.mark.parametrize("piece", ['"\\', "'''a", '"""', '"a\\\n', "[]", "\"\"\"'''", "'"])
+def test_no_mebibyte_keeps_the_look_at_brackets_busy(path: Path, piece: str) -> None:
+    began_at = time.process_time()
+    with pytest.raises(FileProblem):
+        parse_toml("a = " + piece * (2**20 // len(piece)) + "[" * 60, path)
+    assert time.process_time() - began_at < 5

@@ -23,16 +23,16 @@ runpy.run_module("apaycli", run_name="__main__", alter_sys=True)
 
 
 class Terminal:
-    """`apay ARGUMENTS` with stdin and stderr on the terminal; stdout is kept apart."""
+    """`apay ARGUMENTS` with stdin and stderr on the terminal; stdout is kept apart, or is there, too."""
 
-    def __init__(self, *arguments: str, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, *arguments: str, environ: Mapping[str, str], folder: Path, stdout_too: bool = False) -> None:
         self._controller, terminal = os.openpty()
         self.screen = ""
         self._read = 0
         self.process = subprocess.Popen(
             [sys.executable, "-c", APAY, *arguments],
-            stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, env=dict(environ), cwd=folder, text=True,
-            start_new_session=True,
+            stdin=terminal, stderr=terminal, stdout=terminal if stdout_too else subprocess.PIPE, env=dict(environ),
+            cwd=folder, text=True, start_new_session=True,
         )  # fmt: skip
         os.close(terminal)
 
@@ -49,6 +49,11 @@ class Terminal:
 
     def press(self, key: bytes) -> None:
         os.write(self._controller, key)
+
+    def close(self) -> None:
+        """As somebody closes the window: the process gets SIGHUP, and its streams are gone."""
+        os.close(self._controller)
+        self._controller = -1
 
     def end(self) -> tuple[int, str]:
         """Until the process is over: its exit code and its stdout."""
@@ -73,4 +78,5 @@ class Terminal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.process.kill()
         self.process.communicate()
-        os.close(self._controller)
+        if self._controller >= 0:
+            os.close(self._controller)

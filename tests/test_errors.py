@@ -17,6 +17,7 @@ CONTRACT = {  # product.md, section 10
     errors.LedgerError: (9, "ledger"),
     errors.LedgerUnavailable: (9, "ledger"),
     errors.LedgerLost: (9, "ledger"),
+    errors.OutputError: (9, "output"),
 }
 
 

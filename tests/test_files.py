@@ -2,11 +2,12 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from apaycli.files import FileProblem, Real, complete_file, parse_toml, read_text
+from apaycli.files import FileProblem, Real, complete_file, make_folder, parse_toml, read_text
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and FIFOs are POSIX")
 
@@ -139,16 +140,52 @@ def test_reals_stay_text(path: Path) -> None:
         ("a = ", "at end of document|Invalid value"),
         ("a = 1 b = 2", "line 1, column 7"),
         ("a = 2026-99-99", "Invalid date|Expected newline"),
-        ("a = " + "9" * 5000, "4300 digits"),
-        ("a = " + "[" * 5000, "recursion|Invalid value"),
+        ("a = " + "9" * 5000, r"4300 digits.* \(at line 1\)"),
+        ("# x\na = 1\nb = " + "9" * 5000, r"4300 digits.* \(at line 3\)"),
+        ("a = " + "[" * 5000, "line 1 has more than 50 brackets inside of each other"),
+        ("x = 1\n\na = " + "{b = " * 5000, "line 3 has more than 50 brackets"),
+        ("a = [\n" + "[\n" * 5000 + "]\n" * 5001, "line 51 has more than 50 brackets"),
+        ("a = " + "[{b = " * 30 + "1" + "}]" * 30, "line 1 has more than 50 brackets"),
+        ('a = "[" # [[[\nb = "\\"]" \n' + "c = " + "[" * 51 + "]" * 51, "line 3 has more than 50 brackets"),
         ("a = 1\x00", "line 1"),
     ],
-    ids=["twice", "no value", "two on a line", "no date", "huge integer", "deep", "NUL"],
+    ids=[
+        "twice",
+        "no value",
+        "two on a line",
+        "no date",
+        "huge integer",
+        "its line",
+        "deep",
+        "deep tables",
+        "deep over lines",
+        "mixed",
+        "behind texts",
+        "NUL",
+    ],
 )
 def test_broken_toml_is_one_sentence_with_the_place(path: Path, text: str, said: str) -> None:
     with pytest.raises(FileProblem, match=said) as caught:
         parse_toml(text, path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 50 + "]" * 50,
+        "a = [" + "[], " * 500 + "]",
+        "[[a]]\n" * 100,
+        "a = '''" + "[" * 99 + "\n'''\nb = 1",
+        'a = """' + "[{" * 99 + '\\"""' + '\n"""\nb = 1',
+        'a = "' + "[" * 99 + '\\"["\n',
+        "a = '" + "[" * 99 + "\\'\n",
+        "# " + "[" * 99 + "\na = 1",
+    ],
+    ids=["as deep as may be", "many", "tables", "literal lines", "lines", "text", "literal", "comment"],
+)
+def test_brackets_that_are_not_nested_are_no_depth(path: Path, text: str) -> None:
+    assert "a" in parse_toml(text, path)
 
 
 def test_a_complete_file_has_its_name_content_and_mode(path: Path) -> None:
@@ -174,3 +211,32 @@ def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(path: Path, int
 def test_a_key_of_a_thousand_parts_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match="line 2 has more than 1000 dots"):
         parse_toml("x = 1\n" + "a." * 1001 + "a = 1", tmp_path / "x.toml")
+
+
+def test_every_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made = make_folder(tmp_path / "a" / "b" / "c")
+        assert made == [tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a"]
+        assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+        (tmp_path / "a").chmod(0o755)
+        assert make_folder(tmp_path / "a") == []
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o755  # what was there is left as it is
+    finally:
+        os.umask(before)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link"):
+        with pytest.raises(OSError, match=r"(Not a directory|File exists)"):
+            make_folder(path)
+
+
+@pytest.mark.parametrize("piece", ['"\\', "'''a", '"""', '"a\\\n', "[]", "\"\"\"'''", "'"])
+def test_no_mebibyte_keeps_the_look_at_brackets_busy(path: Path, piece: str) -> None:
+    began_at = time.process_time()
+    with pytest.raises(FileProblem):
+        parse_toml("a = " + piece * (2**20 // len(piece)) + "[" * 60, path)
+    assert time.process_time() - began_at < 5

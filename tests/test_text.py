@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apaycli import text as text_room
-from apaycli.text import hide, json_text, last_four, nearest, redact, show, shows_as_it_is, storable
+from apaycli.text import hide, json_text, last_four, nearest, redact, show, shows_as_it_is, storable, without_invisible
 
 BOT_TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 PROVIDER_TOKEN = "5339151:TEST:2f0f7a0e-8f6a-4c5e-9a5a-0e5b6f1c2d3e"
-HARMFUL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
+HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\u3164\ufeff\ud800-\udfff\ufffe"
+    "\uffff\U000e0000-\U000e0fff]"
+)
 
 
 @pytest.fixture
@@ -43,10 +47,47 @@ def forgotten_secrets() -> Iterator[None]:
         ("\u061c\u200e\u200f\ufeff", r"\u061c\u200e\u200f\ufeff"),
         ("\ud800 \udfff", r"\ud800 \udfff"),
         ("ক\u09cd\u200dষ", "ক\u09cd\u200dষ"),  # a joiner that Bengali needs
+        ("Ra\u200bh\u00adi\u2060m\u2064\ufeff", r"Ra\u200bh\xadi\u2060m\u2064\ufeff"),
+        ("a\u180e\u034f\u115f\u1160\u3164\uffa0", r"a\u180e\u034f\u115f\u1160\u3164\uffa0"),
+        ("Asha\U000e0041\U000e0073\U000e007f", r"Asha\U000e0041\U000e0073\U000e007f"),
+        ("Asha\ufe0f\ufe00\U000e0100", r"Asha\ufe0f\ufe00\U000e0100"),
+        ("Asha\u200d Ra\u200chim \u200d", r"Asha\u200d Ra\u200chim \u200d"),
+        ("র\u200dহিম", r"র\u200dহিম"),  # where no Bengali needs one
+        ("ক্\u200d\u200d", r"ক্\u200d\u200d".replace(r"\u200d", "\u200d", 1)),
+        ("🦆\ufe0f\ufe0f", "🦆\ufe0f" + r"\ufe0f"),
+        ("\u200d🦆", r"\u200d🦆"),
+        ("1\ufe0f", r"1\ufe0f"),
     ],
 )
 def test_harmful_characters_are_made_visible(hostile: str, shown: str) -> None:
     assert show(hostile) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "হঠাত্\u200d", "র\u200d্যাব", "উদ্\u200cযোগ", "অ্যা", "क्\u200dष", "क्\u200cष", "ශ්\u200dරී",
+        "می\u200cخواهم", "کار\u200cها",
+        "❤\ufe0f", "❤\ufe0f\u200d🔥", "👩🏽\u200d⚕\ufe0f", "👨\u200d👩\u200d👧\u200d👦",
+        "🏳\ufe0f\u200d🌈", "1\ufe0f\u20e3", "#\ufe0f\u20e3",
+        "☎\ufe0e", "©\ufe0f", "🇧🇩", "🏴",
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_what_writing_and_emoji_need_stays(text: str) -> None:
+    for given_text in (text, f"Rahim {text}", f"{text} Rahim", f"{text}, {text}"):
+        assert show(given_text) == given_text
+        assert json.loads(json_text(given_text)) == given_text
+        assert json_text(given_text) == f'"{given_text}"'
+
+
+def test_what_is_invisible_is_what_unicode_says() -> None:
+    """Format characters that no text shows; those with a shape of their own (U+0600 and others) stay."""
+    shaped = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440)}
+    formats = {code for code in range(0x110000) if unicodedata.category(chr(code)) == "Cf"} - shaped
+    assert [hex(code) for code in formats if show(f"a{chr(code)}b") == f"a{chr(code)}b"] == []
+    assert [hex(code) for code in formats if without_invisible(chr(code))] == []
+    assert without_invisible("Ra\u200bhim ❤\ufe0f\u200d🔥 ক্\u200dষ \U000e0041") == "Rahim ❤🔥 ক্ষ "
 
 
 def test_show_is_one_line_of_at_most_its_limit() -> None:
@@ -59,8 +100,15 @@ def test_show_is_one_line_of_at_most_its_limit() -> None:
 @pytest.mark.parametrize("between", ["", "\u200d", "\u200c\u200b"])
 def test_flood_of_combining_marks_is_thinned_out(between: str) -> None:
     shown = show("A" + ("\u0301" * 6 + between) * 700 + "B")
-    assert shown.count("\u0301") == 6
+    assert all(len(run) <= 6 for run in re.findall("\u0301+", shown))
+    assert between or shown.count("\u0301") == 6
     assert shown.endswith("…")  # what was cut away is not hidden
+
+
+def test_joiners_that_stay_hide_no_flood_of_combining_marks() -> None:
+    shown = show("ক" + ("্" * 6 + "\u200d") * 700 + "খ")
+    assert shown.count("্") == 6
+    assert shown.endswith("…")
 
 
 def test_real_marks_stay() -> None:
@@ -138,6 +186,19 @@ def test_tokens_are_blank_in_any_surroundings(token: str, colon: str, around: st
     assert secret_part not in written
     assert "token" in written
     assert written.startswith(around.partition("{")[0][:20])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://user:hunter2@shop.example/paid", "https://<user>@shop.example/paid"),
+        ("postgresql://apay:hunter2@db/apay, and x", "postgresql://<user>@db/apay, and x"),
+        ("https://t.me/@name", "https://t.me/@name"),
+        ("https://shop.example/?to=a@b.example", "https://shop.example/?to=a@b.example"),
+    ],
+)
+def test_users_and_passwords_of_addresses_are_blank(text: str, shown: str) -> None:
+    assert redact(text) == shown
 
 
 def test_mode_of_a_provider_token_stays_readable() -> None:

@@ -24,7 +24,7 @@ from typing import BinaryIO, cast
 from apaycli.backups_kept import kept_backups, mark_of, name_of
 from apaycli.backups_scratch import remove_dead_scratch, scratch_folder
 from apaycli.errors import LedgerError
-from apaycli.files import free_bytes
+from apaycli.files import free_bytes, make_folder
 from apaycli.files_folder import settle
 from apaycli.programs import child_environ
 from apaycli.store.backup import Inspection, copy_ledger, inspect_copy
@@ -112,7 +112,7 @@ def _encrypted(packed: Path, setting: BackupSetting) -> Path:
 
 def _prepare(ledger: Path, folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise BackupError(f"the backup folder {folder} cannot be made: {error.strerror}") from None
     if not ledger.exists():

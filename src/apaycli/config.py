@@ -34,7 +34,7 @@ from apaycli.errors import ConfigError
 from apaycli.files import FileProblem, Real, parse_toml, read_text, refuse_readable_by_others
 from apaycli.files_trust import refuse_changeable_by_others
 from apaycli.pastes import bot_id_of, checked_bot_token, checked_hook_secrets, checked_provider_token
-from apaycli.text import hide, last_four, nearest
+from apaycli.text import hide, last_four, nearest, redact
 
 DEFAULT_API_URL = "https://api.telegram.org"
 _LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
@@ -330,7 +330,7 @@ def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str], path:
 
 
 def shown_value(config: Config, key: Key) -> str | None:
-    """A value for the owner's eyes: secrets by their last four characters."""
+    """A value for the owner's eyes: secrets by their last four characters, also inside of other values."""
     value = config.values.get(key.name)
     if value is None:
         return None
@@ -338,4 +338,4 @@ def shown_value(config: Config, key: Key) -> str | None:
         return last_four(str(value))
     if isinstance(value, bool):
         return str(value).lower()
-    return render_duration(value) if key.name in DURATIONS and isinstance(value, int) else str(value)
+    return render_duration(value) if key.name in DURATIONS and isinstance(value, int) else redact(str(value))

@@ -19,6 +19,9 @@ from apaycli.files_trust import refuse_changeable_by_others
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
 _CHAT = re.compile(r"-?[1-9][0-9]{0,14}|@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?", re.ASCII)  # what resolvers take for a number
+_WRAPPING_NETWORKS = ("::ffff:0:0/96", "::/96", "64:ff9b::/96")
 _LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
 
 
@@ -171,8 +174,10 @@ def parse_api_url(value: Any, folder: Path) -> str:
         raise BadValue("is no address") from None
     if parts.scheme not in {"http", "https"} or not host:
         raise BadValue("must begin with https:// (or http:// for this machine: http://127.0.0.1:8081)")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         raise BadValue("must not contain a user, a password, ? or #")
+    if ":" not in host and not _NAME.fullmatch(host):
+        raise BadValue("must name a host by letters, digits, dots and hyphens")
     if parts.scheme == "http" and not _is_loopback(host):
         raise BadValue("must be https:// (plain http:// is for this machine only: 127.0.0.1)")
     if _is_link_local(host):
@@ -186,17 +191,28 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_link_local(host: str) -> bool:
+    """Also where IPv6 wraps an IPv4 address: mapped, compatible, 6to4 and NAT64."""
     address = _address(host)
-    return address is not None and (getattr(address, "ipv4_mapped", None) or address).is_link_local
+    if address is None or address.is_link_local or address.version == 4:
+        return address is not None and address.is_link_local
+    import ipaddress
+
+    is_wrapped = any(address in ipaddress.IPv6Network(network) for network in _WRAPPING_NETWORKS)
+    wrapped = address.sixtofour or (ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if is_wrapped else None)
+    return wrapped is not None and wrapped.is_link_local
 
 
 def _address(host: str) -> "IPv4Address | IPv6Address | None":
-    """`host` as a number, or None for a name. Most hosts are names, and need no import."""
-    if ":" not in host and not host[-1:].isdigit():
+    """`host` as a number, or None for a name. Most hosts are names, and need no import.
+
+    A number is written in one way: 0xA9FEA9FE, 2852039166, 0251.254.169.254 and 169.16689662 are all 169.254.169.254 to
+    whoever connects, and not to every program alike.
+    """
+    if ":" not in host and not _NUMERIC.fullmatch(host):
         return None
     import ipaddress
 
     try:
         return ipaddress.ip_address(host)
     except ValueError:
-        return None
+        raise BadValue("must write an address as four decimal numbers, such as 192.0.2.1, or as IPv6") from None

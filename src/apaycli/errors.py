@@ -12,9 +12,10 @@ an error into text and code. A number once used never gets a second meaning.
     ├── NotGood (6)                  it worked, and the answer is "not good"
     ├── AnotherListener (7)          another listener or a webhook holds this bot
     ├── NeedsConfirmation (8)        a question that nobody could be asked
-    └── LedgerError (9)              the ledger cannot be read or written
-        ├── LedgerUnavailable        not now: nothing was changed, and it may be tried again
-        └── LedgerLost               its file is not at its place any more, or another one is
+    ├── LedgerError (9)              the ledger cannot be read or written
+    │   ├── LedgerUnavailable        not now: nothing was changed, and it may be tried again
+    │   └── LedgerLost               its file is not at its place any more, or another one is
+    └── OutputError (9)              a result cannot be written: the disk is full, failing or read-only
 
 Voice: what happened, lower case, no full stop; the hint is a command or a setting.
 """
@@ -93,3 +94,10 @@ class LedgerUnavailable(LedgerError):
 
 class LedgerLost(LedgerError):
     """The ledger that is known was moved, deleted or replaced. Nothing more may be promised or confirmed with it."""
+
+
+class OutputError(ApayError):
+    """As for the ledger, the disk refuses: make room and run it again. The slug tells the two apart."""
+
+    exit_code = 9
+    slug = "output"

@@ -7,6 +7,7 @@ what the files mean. Errors are `FileProblem`: one sentence with the cure.
 
 import errno
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -16,6 +17,19 @@ from typing import Any, BinaryIO
 
 _TEXT_BYTES_MAX = 1024 * 1024
 _DOTS_IN_A_LINE_MAX = 1_000
+_BRACKETS_DEEP_MAX = 50  # ours need 4
+# Brackets, and what they may stand in without being any. A text that never ends goes on to the end of its line or the
+# file: it is looked at once, and the parser complains about it.
+_TOML_TOKEN = re.compile(
+    r'"""(?:\\.|[^"\\]|"(?!""))*+"{0,5}'
+    r"|'''(?:[^']|'(?!''))*+'{0,5}"
+    r'|"(?:\\[^\n]|[^"\\\n])*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+"
+    r"|[][{}]",
+    re.DOTALL,
+)
+_LONG_NUMBER = re.compile(r"[0-9_]{4301}", re.ASCII)
 FREE_BYTES_MIN = 100 * 1024 * 1024  # with less left, a ledger is in danger
 
 
@@ -70,6 +84,21 @@ def refuse_readable_by_others(path: Path, status: os.stat_result) -> None:
         raise FileProblem(f"{path}: holds a secret and belongs to another user")
 
 
+def make_folder(folder: Path) -> list[Path]:
+    """The folder and those missing above it, each its owner's alone whatever the umask is: `mkdir(parents=True)` leaves
+    the ones above to the umask. Returns what was made, innermost first. Raises OSError."""
+    missing = []
+    for path in (folder, *folder.parents):
+        if path.exists():
+            break
+        missing.append(path)
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    return missing
+
+
 def free_bytes(folder: Path) -> int | None:
     """What is left for this user where `folder` lies, or None where nobody knows."""
     import shutil  # only where somebody asks
@@ -95,14 +124,40 @@ def can_open(count: int) -> bool:
 
 
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
-    """TOML with its reals left as text (`Real`). The message of a mistake has line and column."""
+    """TOML with its reals left as text (`Real`). The message of a mistake has its line."""
     for number, line in enumerate(text.splitlines(), start=1):
         if line.count(".") > _DOTS_IN_A_LINE_MAX:  # a key so deep keeps the parser busy for minutes
             raise FileProblem(f"{path}: line {number} has more than {_DOTS_IN_A_LINE_MAX} dots")
+    deep = _too_deep_at(text)
+    if deep is not None:
+        raise FileProblem(f"{path}: line {deep} has more than {_BRACKETS_DEEP_MAX} brackets inside of each other")
     try:
         return tomllib.loads(text, parse_float=Real)
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and int() of more than 4300 digits
+    except tomllib.TOMLDecodeError as error:
         raise FileProblem(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:  # int() of more than 4300 digits
+        long = _LONG_NUMBER.search(text)
+        place = f" (at line {_line_at(text, long.start())})" if long else ""
+        raise FileProblem(f"{path}: {error}{place}") from None
+
+
+def _too_deep_at(text: str) -> int | None:
+    """The line where values are nested deeper than the parser, which calls itself, could follow; None: nowhere."""
+    if text.count("[") + text.count("{") <= _BRACKETS_DEEP_MAX:
+        return None
+    depth = 0
+    for token in _TOML_TOKEN.finditer(text):
+        if token.group() in {"[", "{"}:
+            depth += 1
+        elif token.group() in {"]", "}"}:
+            depth = max(0, depth - 1)
+        if depth > _BRACKETS_DEEP_MAX:
+            return _line_at(text, token.start())
+    return None
+
+
+def _line_at(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
 
 
 @contextmanager

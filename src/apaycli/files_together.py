@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from apaycli.files import FileProblem, complete_file
+from apaycli.files import FileProblem, complete_file, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def place_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path
         return _rename_all(staging, folder, list(texts))
     except OSError as error:
         _remove_folders(made, staging)
-        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from None
+        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from error
     except BaseException:
         _remove_folders(made, staging)
         raise
@@ -62,18 +62,11 @@ def _lay_out(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """The folders that were not there, innermost first; each is its owner's alone."""
-    missing = []
-    for path in (folder, *folder.parents):
-        if path.exists():
-            break
-        missing.append(path)
+    """The folders that were not there, innermost first."""
     try:
-        for path in reversed(missing):
-            path.mkdir(mode=0o700)
+        return make_folder(folder)
     except OSError as error:
-        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from None
-    return missing
+        raise FileProblem(f"{error.filename or folder}: {error.strerror}") from error
 
 
 def _remove_folders(made: list[Path], staging: Path | None) -> None:
@@ -135,4 +128,4 @@ def write_private(path: Path, text: str) -> None:
         with complete_file(target) as file:
             file.write(text.encode("utf-8"))
     except OSError as error:
-        raise FileProblem(f"{error.filename or path}: {error.strerror}") from None
+        raise FileProblem(f"{error.filename or path}: {error.strerror}") from error

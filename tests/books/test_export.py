@@ -113,7 +113,7 @@ def test_ids_are_text_and_amounts_are_numbers(form: Format) -> None:
 @pytest.mark.parametrize(
     "text",
     ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠SUM", "=", "-",
-     '=HYPERLINK("http://evil.example","x")', "=1\x1b[2J"],
+     " =1", '=HYPERLINK("http://evil.example","x")', "=1\x1b[2J"],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "column",
@@ -128,7 +128,7 @@ def test_no_cell_is_a_formula(text: str, column: str) -> None:
     assert raw[column] == text
 
 
-@pytest.mark.parametrize("text", ["a=1", "1-2", "x@example.org", "'quoted", " =1", "2026-01-01", "0"])
+@pytest.mark.parametrize("text", ["a=1", "1-2", "x@example.org", "'quoted", "a; b", "a;b=1", "2026-01-01", "0"])
 def test_a_harmless_cell_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
 

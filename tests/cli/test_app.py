@@ -172,7 +172,7 @@ def test_text_that_no_file_can_hold_still_ends_in_one_sentence(shop: Shop) -> No
     assert (ended.code, "a bug in apay" in ended.err) == (1, True)
 
 
-def test_ctrl_c_is_130_and_says_nothing(shop: Shop) -> None:
+def test_ctrl_c_is_130_and_with_quiet_says_nothing(shop: Shop) -> None:
     def interrupt(method: str, body: bytes) -> None:
         raise KeyboardInterrupt
 
@@ -184,11 +184,12 @@ def test_ctrl_c_is_130_and_says_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_leaves_through_the_cleaning_up(shop: Shop, number: int, code: int) -> None:
     shop.run(*DUCK)
-    signal.signal(number, signal.SIG_IGN)  # without a handler of apay's own the tests themselves would end here
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as leaving:
+    signal.signal(number, lambda *_: None)  # without a handler of apay's own the tests themselves would end here
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: signal.raise_signal(number))
-        shop.run("export", "--csv", str(shop.folder / "receipts.csv"))
-    assert leaving.value.code == code
+        ended = shop.run("export", "--csv", str(shop.folder / "receipts.csv"))
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err == f"apay: apay export was interrupted: {shop.folder / 'receipts.csv'} was not written\n"
     assert [path.name for path in shop.folder.iterdir() if "receipts" in path.name] == []
 
 
@@ -250,6 +251,27 @@ def test_a_token_on_the_command_line_is_refused_and_not_repeated(shop: Shop, arg
         assert "APAY_BOT_TOKEN" in ended.err
         assert "canary" not in ended.err
     assert shop.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("\udcff", "\\xff"),
+        ("Ente \udce4.csv", "Ente \\xe4.csv"),
+        ("a\ud800", "a\\ud800"),
+        ("\udcff\x1b[2J", "\\xff\\x1b[2J"),
+    ],
+    ids=ascii,
+)
+def test_an_argument_that_is_no_text_is_wrong_usage_of_every_command(shop: Shop, argument: str, shown: str) -> None:
+    for path in TREE:
+        for arguments in ((argument,), ("--config", argument), (f"--since={argument}",)):
+            ended = shop.run(*path.split()[1:], *arguments)
+            assert (ended.code, ended.out) == (2, ""), path
+            option = arguments[0].partition("=")[0] + "=" if "=" in arguments[0] else ""
+            assert f"apay: error: an argument is not UTF-8 text: {option}{shown}\n" in ended.err
+            assert "apay: hint: set the terminal to UTF-8; a file with such a name must be renamed first\n" in ended.err
+    assert list(shop.folder.rglob("*")) == [shop.stock_file]
 
 
 # -- the command tree --------------------------------------------------------------------------------------------------

@@ -55,6 +55,20 @@ def test_secrets_are_shown_by_their_end_alone(shop: Shop, options: tuple[str, ..
     assert "canary" not in done.out + done.err
 
 
+@pytest.mark.parametrize("options", [(), ("--origin",), ("--json",), ("-vv",), ("--debug",)])
+def test_a_token_inside_another_value_is_not_shown(shop: Shop, options: tuple[str, ...]) -> None:
+    token = "987654321:AAcanaryBBcanaryBBcanaryBBcanary_end"
+    shop.write_config(
+        f'[hooks]\non_paid = ["/bin/echo", "{token}"]\non_paid_url = "https://shop.example/bot{token}/x"\n'
+        '[support]\ntext = "53391:LIVE:canary-file"\n'
+    )
+    done = shop.run("config", "show", *options, APAY_API_URL=f"https://proxy.example/bot{token.replace(':', '%3A')}")
+    assert done.code == 0, done.err
+    assert "https://proxy.example/bot<bot token>" in done.out
+    assert "https://shop.example/bot<bot token>/x" in done.out
+    assert "canary" not in done.out + done.err
+
+
 def test_a_short_secret_is_not_shown_at_all(shop: Shop) -> None:
     assert shop.run("config", "show", "--json", APAY_BOT_TOKEN="canary").json["bot.token"]["value"] == "…"
 

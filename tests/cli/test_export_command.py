@@ -258,7 +258,7 @@ def test_xlsx_has_what_csv_has(sold: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "code"),
-    [(OSError(28, "No space left on device"), 2), (KeyboardInterrupt(), 130)],
+    [(OSError(28, "No space left on device"), 9), (KeyboardInterrupt(), 130)],
     ids=["full", "ctrl-c"],
 )
 @pytest.mark.parametrize("call", ["utime", "remove"])
@@ -502,7 +502,7 @@ def test_a_dangling_link_is_there_already(sold: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "code"),
-    [(OSError(28, "No space left on device"), 2), (KeyboardInterrupt(), 130)],
+    [(OSError(28, "No space left on device"), 9), (KeyboardInterrupt(), 130)],
     ids=["full", "ctrl-c"],
 )
 @pytest.mark.parametrize("force", [True, False])

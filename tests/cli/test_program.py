@@ -104,10 +104,31 @@ def test_an_output_that_is_full_is_told_and_no_bug(full_shop: Shop, arguments: t
             check=False,
             timeout=60,
         )
-    assert ended.returncode == 2
-    assert "the output cannot be written: No space left on device" in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+    assert ended.returncode == 9
+    told = ["the output cannot be written: No space left on device", "make room there, then run it again"]
+    if "--json" in arguments:
+        assert list(json.loads(ended.stderr)["error"].values()) == ["output", *told]
+    else:
+        assert ended.stderr == "apay: error: {}\napay: hint: {}\n".format(*told)
     assert not list(full_shop.folder.rglob("last-bug.txt"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("find", b"\xff"), ("export", b"\xff.csv"), ("receipts", "list", b"--sku=\xff"),
+     ("send-invoice", "rubber-duck", "--to", b"\xff"),
+     ("stats", "--html", b"\xff.html"), ("refunds", "done", "1", "--reference", b"\xff"), (b"\xff",)],
+)  # fmt: skip
+@pytest.mark.parametrize("locale", [{"PYTHONUTF8": "1"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}], ids=["utf-8", "C"])
+def test_bytes_that_are_no_text_are_wrong_usage(
+    full_shop: Shop, arguments: tuple[str | bytes, ...], locale: dict[str, str]
+) -> None:
+    ended = subprocess.run(
+        [*APAY, *arguments], env=environ_of(full_shop) | locale, cwd=full_shop.folder, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert b"an argument is not UTF-8 text: " in ended.stderr
+    assert b"\\xff" in ended.stderr
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
@@ -208,3 +229,34 @@ def test_a_signal_at_a_question_ends_with_its_own_code(
     assert (waiting.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert shop.requests("sendInvoice") == []
+
+
+def test_whatever_the_umask_is_what_apay_makes_is_its_owners_alone(shop: Shop) -> None:
+    """Folders above a new one too: `umask 000` is found in containers and in services."""
+    new = shop.folder / "new"
+    environ = environ_of(shop) | {
+        "HOME": str(new / "home"), "XDG_STATE_HOME": str(new / "a" / "state"), "APAY_STORE": str(shop.folder / "l.db"),
+    }  # fmt: skip
+    state = new / "a" / "state" / "apay"
+    commands = [
+        ("init", str(new / "b" / "shop"), "--no-input", "--offline"),
+        ("listen", "--once"),
+        ("backup", "--to", str(new / "c" / "backups")),
+        ("export", "--csv", str(shop.folder / "x.csv")),
+        ("export", "--xlsx", str(shop.folder / "x.xlsx")),
+        ("stats", "--html", str(shop.folder / "x.html")),
+        ("restore", "--yes", str(shop.folder / "l.db")),
+        ("stock", "add", "rubber-duck", "1"),
+    ]
+    shop.stock_file.chmod(0o600)
+    with shop.served():
+        environ |= {name: value for name, value in shop.environ.items() if "TOKEN" in name or "URL" in name}
+        for arguments in commands:
+            done = subprocess.run(
+                ["sh", "-c", 'umask 000; exec "$@"', "sh", *APAY, *arguments],
+                env=environ, cwd=shop.folder, capture_output=True, text=True, check=False, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+    assert list(state.glob("*.lock"))
+    made = [path for path in shop.folder.rglob("*") if not path.is_symlink()]
+    assert {path: oct(path.stat().st_mode & 0o777) for path in made if path.stat().st_mode & 0o077} == {}

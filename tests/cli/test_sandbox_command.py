@@ -42,7 +42,7 @@ def get_me(environ: dict[str, str]) -> bool:
         return bool(json.load(reply)["ok"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=str)
 def test_it_prints_its_address_answers_there_and_stops_when_asked(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path, "--json") as (process, (line,)):
         environ = json.loads(line)
@@ -55,6 +55,7 @@ def test_it_prints_its_address_answers_there_and_stops_when_asked(tmp_path: Path
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "")
         assert "the sandbox is running" in err
+        assert err.endswith("apay: the sandbox has stopped; nothing of it is kept\n")
         assert "Traceback" not in err
 
 

@@ -2,9 +2,12 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from merchant import Merchant, eventually
+
+from terminal import Terminal
 
 POLITE = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
@@ -111,3 +114,31 @@ def test_a_wrong_token_is_told_with_its_own_code(merchant: Merchant) -> None:
     ended = merchant.apay("listen", code=4)
     assert any("does not accept the bot token" in line for line in ended.err)
     assert ended.out == []
+
+
+@pytest.mark.parametrize("number", POLITE)
+@pytest.mark.parametrize("streams", [("stdout",), ("stdout", "stderr")], ids=" and ".join)
+def test_a_polite_stop_is_0_although_the_disk_behind_its_output_is_full(
+    merchant: Merchant, number: int, streams: tuple[str, ...]
+) -> None:
+    payload = merchant.sell()
+    with Path("/dev/full").open("wb") as full:
+        listener = merchant.start("listen", "-v", **dict.fromkeys(streams, full))
+        merchant.quiet()
+        merchant.pay(merchant.press(payload))
+        merchant.quiet()
+        assert listener.end(number) == 0
+    assert not any("bug" in line or "Traceback" in line for line in listener.err)
+    merchant.check_books()
+
+
+def test_a_listener_whose_terminal_is_closed_ends_politely(merchant: Merchant) -> None:
+    """SIGHUP comes, and every stream answers with EIO."""
+    payload = merchant.sell()
+    with Terminal("listen", environ=merchant.environ, folder=merchant.folder, stdout_too=True) as terminal:
+        terminal.wait_for("ready")
+        merchant.pay(merchant.press(payload))
+        terminal.wait_for("PAID")
+        terminal.close()
+        assert terminal.process.wait(20) == 0
+    merchant.check_books()

@@ -1,6 +1,7 @@
 """Columns → lines of CSV.
 
-Knows quoting, and which cells a spreadsheet would run or a terminal obey. Never knows what the columns mean.
+Knows quoting, and which cells a spreadsheet would run or a terminal obey, also one that reads semicolons. Never knows
+what the columns mean.
 """
 
 import re
@@ -13,8 +14,11 @@ from apaycli.text import show, shows_as_it_is
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CELL_CHARACTERS_MAX = 1_000_000
 _QUOTED = re.compile('[",\r\n]')  # a lone carriage return ends a row for many readers
+_RUN = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 # Of texts that are joined by blanks: the start of one that may be a formula. Line ends are no part: none passes unseen.
-_FORMULA = re.compile(" [=+\\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(f" {_RUN}")
+# A spreadsheet of a country with a decimal comma ends cells at semicolons, whatever quotation marks begin before them.
+_FORMULA_BEHIND = re.compile(f';(?=[ "]*{_RUN})')
 
 
 def render_row(cells: Sequence[Value]) -> str:
@@ -57,8 +61,9 @@ def _needs_no_care(values: Iterable[Value], *, raw: bool) -> bool:
     joined = " " + " ".join([value for value in values if isinstance(value, str)])
     if raw:
         return _QUOTED.search(joined) is None
-    quoted = '"' in joined or "," in joined
-    return not quoted and len(joined) < _CELL_CHARACTERS_MAX and shows_as_it_is(joined) and not _FORMULA.search(joined)
+    if '"' in joined or "," in joined or len(joined) >= _CELL_CHARACTERS_MAX:
+        return False
+    return shows_as_it_is(joined) and not _FORMULA.search(joined.replace(";", " "))
 
 
 def _cell(value: Value, *, raw: bool = False, alone: bool = False) -> str:
@@ -73,4 +78,6 @@ def harmless(value: Value) -> Value:
     if not isinstance(value, str):
         return value
     shown = value if value.isascii() and value.isprintable() else show(value, _CELL_CHARACTERS_MAX)
-    return "'" + shown if value.startswith(FORMULA_STARTS) else shown
+    if ";" in shown:
+        shown = _FORMULA_BEHIND.sub(";'", shown)
+    return "'" + shown if value.lstrip(" ").startswith(FORMULA_STARTS) else shown

@@ -12,17 +12,17 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
+from apaycli.cli.ending import SignalReceived, let_go, output_lost, raise_signals
 from apaycli.cli.env import Env
 from apaycli.cli.options import LEADING
-from apaycli.cli.output import Output, close_broken_pipe
+from apaycli.cli.output import Output
 from apaycli.errors import ApayError, TooManyFiles, UsageError
-from apaycli.text import redact, show
+from apaycli.text import bytes_visible, redact, show
 
 # Each command lives in the module of its name, as a function of that name or as a typer app with subcommands.
 COMMANDS = (
@@ -77,39 +77,53 @@ def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def main(arguments: Sequence[str], env: Env | None = None) -> int:
-    """Run one command; the exit code is the answer. All errors end here."""
+    """Run one command; the exit code is the answer. All errors and signals end here."""
     env = env or Env(environ=os.environ)
-    _handle_signals()
+    raise_signals()
     try:
-        _refuse_secrets(arguments)
-        words = _commons_last(arguments)
-        app = build_app(_asked_for(words), rich_help=sys.stdout is not None and sys.stdout.isatty())
-        code = typer.main.get_command(app).main(args=words, prog_name="apay", standalone_mode=False, obj=env)
-        _output(env, arguments).flush()
-        return int(code) if isinstance(code, int) else 0
+        return _run(arguments, env)
     except BrokenPipeError:
-        close_broken_pipe()
         return 0
+    except KeyboardInterrupt:
+        return _report_signal(signal.SIGINT, env, arguments)
+    except SignalReceived as received:
+        return _report_signal(received.number, env, arguments)
     except SystemExit as leaving:
         if not isinstance(leaving.__context__, BrokenPipeError):
             raise
-        close_broken_pipe()  # typer makes a failure of it; a reader who has seen enough is none
-        return 0
+        return 0  # typer makes a failure of it; a reader who has seen enough is none
     except Exception as error:
         return _report(error, env, arguments)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
 
 
-def _handle_signals() -> None:
-    """SIGTERM and SIGHUP leave through `finally` blocks: half files are removed, the lock is given back."""
+def _run(arguments: Sequence[str], env: Env) -> int:
+    _refuse_secrets(arguments)
+    _refuse_unreadable(arguments)
+    words = _commons_last(arguments)
+    app = build_app(_asked_for(words), rich_help=sys.stdout is not None and sys.stdout.isatty())
+    code = typer.main.get_command(app).main(args=words, prog_name="apay", standalone_mode=False, obj=env)
+    _output(env, arguments).flush()
+    return int(code) if isinstance(code, int) else 0
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, leave)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, leave)
+def _report_signal(number: int, env: Env, arguments: Sequence[str]) -> int:
+    """One sentence, unless the signal is how this command usually ends."""
+    output = _output(env, arguments)
+    let_go(output.stdout)  # half a result is of no use, and its reader may stall
+    if not env.runs_until_stopped:
+        kept = f": {env.if_interrupted}" if env.if_interrupted else ""
+        output.interrupted(f"{env.command_path or 'apay'} was interrupted{kept}")
+    return 128 + number
+
+
+def _refuse_unreadable(arguments: Sequence[str]) -> None:
+    """Bytes that are no text cannot be sent, kept in the ledger or shown as JSON: not even as a file's name."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise UsageError(
+                f"an argument is not UTF-8 text: {show(bytes_visible(argument))}",
+                hint="set the terminal to UTF-8; a file with such a name must be renamed first",
+            )
 
 
 def _refuse_secrets(arguments: Sequence[str]) -> None:
@@ -136,7 +150,7 @@ def _commons_last(arguments: Sequence[str]) -> list[str]:
 
 def _output(env: Env, arguments: Sequence[str]) -> Output:
     """The command's own output, or one made for an error that came before the options were read."""
-    if "output" in env.__dict__ or env.common.as_json:
+    if env.command_path or env.common.as_json:
         return env.output
     return env.make_output(env.environ, as_json="--json" in arguments)
 
@@ -144,11 +158,11 @@ def _output(env: Env, arguments: Sequence[str]) -> Output:
 def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         error = TooManyFiles()
+    output = _output(env, arguments)
     if isinstance(error, OSError) and error.filename is None and error.errno is not None:
         # Files are opened by name and say so; what has none is the stream that we write to.
-        close_broken_pipe()  # first of all: Python and our own output would try again
-        error = UsageError(f"the output cannot be written: {error.strerror}")
-    output = _output(env, arguments)
+        let_go(output.stdout)
+        error = output_lost(error)
     if isinstance(error, ApayError):
         hint = env.here(error.hint or _pointer(error) or "") or None
         output.error(error.message, hint, error.slug, error.problems)
@@ -163,7 +177,7 @@ def _report(error: Exception, env: Env, arguments: Sequence[str]) -> int:
     place = "" if env.common.debug else _write_report(report, env)
     output.error(f"unexpected: {type(error).__name__} (a bug in apay)", place or None, "unexpected")
     if env.common.debug:
-        output.stderr.write("".join(show(line, 1000) + "\n" for line in report.splitlines()))
+        output.last_words("".join(show(line, 1000) + "\n" for line in report.splitlines()))
     return 1
 
 
@@ -176,7 +190,7 @@ def _pointer(error: ApayError) -> str | None:
 def _report_usage(error: ClickException, output: Output) -> int:
     message = error.format_message()
     if isinstance(error, NoArgsIsHelpError):
-        output.stderr.write(message.rstrip() + "\n")
+        output.last_words(message.rstrip() + "\n")
         return UsageError.exit_code
     ctx: Any = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "apay"
@@ -187,10 +201,11 @@ def _report_usage(error: ClickException, output: Output) -> int:
 
 def _write_report(report: str, env: Env) -> str:
     from apaycli.config_places import state_folder
+    from apaycli.files import make_folder
 
     path = Path(state_folder(env.environ)) / "last-bug.txt"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(report)

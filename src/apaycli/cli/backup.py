@@ -38,10 +38,15 @@ def backup(
     if listed:
         _list(env, setting)
         return
-    from apaycli.backups import make_backup
+    from apaycli.backups import BackupError, make_backup
     from apaycli.text import show
 
-    made = make_backup(env.config.store_path, setting, env.clock.now())
+    env.if_interrupted = "no backup was made"
+    try:
+        made = make_backup(env.config.store_path, setting, env.clock.now())
+    except OSError as error:
+        raise BackupError(f"no backup could be made in {setting.folder}: {error.strerror}") from error
+    env.if_interrupted = f"the backup {made.path} is made"
     if env.output.as_json:
         env.output.document(_document(made))
     else:

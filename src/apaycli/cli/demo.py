@@ -75,6 +75,7 @@ def demo(env: Env) -> None:
 
 def run(env: Env) -> None:
     started = time.monotonic()
+    env.if_interrupted = "nothing of it is left"
     with tempfile.TemporaryDirectory(prefix="apay-demo-") as name:
         folder = Path(name)
         (folder / "stock.toml").write_text(_STOCK, "utf-8")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from apaycli.cli.ending import cannot_write
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.own_text import own_text
@@ -207,7 +208,7 @@ def folder(
     try:
         write_folder(directory, files)
     except FileProblem as problem:
-        raise UsageError(str(problem)) from None
+        raise cannot_write(str(problem), problem.__cause__) from None
     _show_folder(env, dispute, directory, files)
 
 

@@ -52,6 +52,9 @@ class Env:
     clock: Clock = field(default_factory=SystemClock)
     stdin: TextIO = field(default_factory=lambda: sys.stdin)
     make_output: Callable[..., Output] = standard_output
+    command_path: str = ""  # such as `apay stock add`; "" until its options were read
+    if_interrupted: str = ""  # what a signal would leave behind, as the end of a sentence
+    runs_until_stopped: bool = False  # a signal is how it usually ends
 
     @cached_property
     def output(self) -> Output:
@@ -129,6 +132,7 @@ class Env:
         if not create and not read_only:
             open_sqlite(place.ledger, read_only=True).close()
         store = open_sqlite(place.ledger, read_only=read_only, spare_folder=place.state, to_verify=to_verify)
+        self.if_interrupted = "nothing was changed" if read_only else "what it had recorded is kept"
         if not read_only:
             try:
                 store.bind_bot(self.config.bot_id())

@@ -13,7 +13,7 @@ import typer
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.receipt_filter import Choice, parse_choice
-from apaycli.cli.target import refuse_target, shown_path, written
+from apaycli.cli.target import refuse_target, shown_path, unwritten, written
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def run(options: Options, env: Env) -> None:
     if file is not None:
         refuse_target(file, env, force=options.force, stream_hint="- writes to stdout, as does leaving FILE out")
     store = env.open_store(read_only=True)
+    env.if_interrupted = "its output is not complete" if file is None else unwritten(file)
     try:
         if form == "preset":
             which = _one_book(str(options.preset), which, store, env)

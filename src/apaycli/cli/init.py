@@ -77,6 +77,7 @@ def run(options: Options, env: Env) -> None:
     """Ask or collect, check, write, say what comes next. Until all is good, nothing is written."""
     from apaycli.cli.asking import can_ask
 
+    env.if_interrupted = "nothing was written"
     config = _place(options, env)
     _refuse_unwritable(config.parent)
     api_url = _api_url(env)
@@ -273,6 +274,7 @@ def _write(options: Options, env: Env, config: Path, bot: "Bot", texts: dict[str
     rows = write_files(env, config, texts, states, dry_run=options.dry_run)
     if anew:
         forget_lost_ledger(env, config)
+    env.if_interrupted = "" if options.dry_run else f"the files in {config.parent} are written"
     following = next_command(env, config)
     if env.output.as_json:
         env.output.document(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from apaycli.cli.ending import cannot_write
 from apaycli.cli.env import Env
 from apaycli.errors import NeedsConfirmation, UsageError
 from apaycli.files import FileProblem
@@ -64,7 +65,8 @@ def _differs(path: Path, text: str) -> bool:
 def write_files(
     env: Env, config: Path, texts: Mapping[str, str], states: Mapping[str, State], *, dry_run: bool
 ) -> list[Row]:
-    """All that is to be written, or nothing. Raises UsageError where the folder cannot be written."""
+    """All that is to be written, or nothing. Raises UsageError or OutputError where the folder cannot be
+    written."""
     from apaycli.cli.init_files import check_files
     from apaycli.files_together import check_together, place_together
 
@@ -83,7 +85,7 @@ def write_files(
             _warn_of_an_open_folder(env, folder)
             befores = {each.path.name: each.before for each in place_together(folder, new, check)} if new else {}
     except FileProblem as problem:
-        raise UsageError(f"the files cannot be written: {problem}") from None
+        raise cannot_write(f"the files cannot be written: {problem}", problem.__cause__) from None
     return [
         Row(
             folder / name,

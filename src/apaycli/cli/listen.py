@@ -64,6 +64,7 @@ def run(options: Options, env: Env) -> None:
     """Open everything that can be wrong first; then listen until a signal, or until nothing waits."""
     import asyncio
 
+    from apaycli.cli.ending import SignalReceived, settle
     from apaycli.cli.screen import Screen
     from apaycli.config_places import state_folder
     from apaycli.errors import ApayError, TooManyFiles
@@ -94,9 +95,13 @@ def run(options: Options, env: Env) -> None:
         except ApayError as error:
             code = error.exit_code
             raise
+        except SignalReceived as received:
+            code = 128 + received.number
+            raise
         finally:
             if not screen.close():
                 os._exit(code)  # a reader stalls: Python would wait for it for ever
+            settle(env.output.stdout, env.output.stderr)  # a full disk behind them has been told of; it is no failure
 
 
 def _open_ledger(options: Options, env: Env) -> "Store":

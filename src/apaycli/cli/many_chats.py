@@ -71,7 +71,12 @@ def run_many(options: Options, env: Env) -> None:
     finally:
         store.close()
         api.close()
-    show.finish()
+    try:
+        show.finish()
+    except OSError:
+        if not (stopped and stopped[1]):
+            raise
+        # A signal has ended it, and that is what the exit code says.
     _report(plan, show, failure, stopped, env)
 
 

@@ -5,6 +5,7 @@ options behind its own. So `--json`, `-q` and the others stand in every `--help`
 """
 
 import inspect
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apaycli.cli.ending import SignalReceived
 from apaycli.cli.env import Common, Env
 
 _COMMON: dict[str, tuple[Any, Any]] = {
@@ -55,7 +57,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         if env.common.color not in {"auto", "always", "never"}:
             raise typer.BadParameter("takes auto, always or never", param_hint="--color")
         if ctx.invoked_subcommand is None:
-            function(env, **values)
+            env.command_path = ctx.command_path
+            try:
+                function(env, **values)
+            except KeyboardInterrupt:
+                raise SignalReceived(signal.SIGINT) from None  # typer would keep it to itself
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [

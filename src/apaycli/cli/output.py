@@ -8,6 +8,7 @@ Never rich's markup, and never rich for JSON.
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 from apaycli.text import json_text, redact, show
@@ -53,8 +54,17 @@ class Output:
     def say(self, line: str) -> None:
         """Talk, for a person who watches."""
         if not self.quiet:
-            self.stderr.write(self.fitted(redact(line), self.stderr) + "\n")
+            self._talk(self.fitted(redact(line), self.stderr) + "\n")
+
+    def _talk(self, text: str) -> None:
+        """Talk that cannot be written (a full disk, a closed terminal) is lost; the work goes on."""
+        try:
+            self.stderr.write(text)
             self.stderr.flush()
+        except BrokenPipeError:
+            raise  # its reader has seen enough
+        except OSError:
+            pass
 
     def detail(self, line: str) -> None:
         """Talk for `-v`."""
@@ -68,16 +78,31 @@ class Output:
         """What, why and what to do; with `--json` one object. Never silenced."""
         message, problems = redact(message), [redact(problem) for problem in problems]
         if self.as_json:
-            error: dict[str, Any] = {"code": code, "message": message, "hint": hint}
-            if problems:
-                error["problems"] = problems
-            self.stderr.write(json_text({"error": error}) + "\n")
+            self._error_document(message, hint, code, problems)
             return
-        self.stderr.write(self.paint("apay: error: ", "red", self.stderr) + show(message, 2000) + "\n")
-        for problem in problems:
-            self.stderr.write(f"  {show(problem, 1000)}\n")
-        if hint:
-            self.stderr.write(f"apay: hint: {hint}\n")
+        lines = [self.paint("apay: error: ", "red", self.stderr) + show(message, 2000)]
+        lines += [f"  {show(problem, 1000)}" for problem in problems]
+        lines += [f"apay: hint: {hint}"] if hint else []
+        self.last_words("".join(line + "\n" for line in lines))
+
+    def interrupted(self, message: str) -> None:
+        """What a signal has ended, and what is left of it. With `--json` one object."""
+        if self.as_json:
+            self._error_document(redact(message), None, "interrupted", ())
+        elif not self.quiet:
+            self.last_words(f"apay: {redact(show(message, 1000))}\n")
+
+    def _error_document(self, message: str, hint: str | None, code: str, problems: Sequence[str]) -> None:
+        error: dict[str, Any] = {"code": code, "message": message, "hint": hint}
+        if problems:
+            error["problems"] = problems
+        self.last_words(json_text({"error": error}) + "\n")
+
+    def last_words(self, text: str) -> None:
+        """To stderr; where even that is lost, the exit code says it."""
+        with suppress(OSError):
+            self.stderr.write(text)
+            self.stderr.flush()
 
     def is_terminal(self, stream: TextIO) -> bool:
         return bool(getattr(stream, "isatty", lambda: False)())
@@ -166,10 +191,6 @@ def standard_output(environ: Mapping[str, str], **options: Any) -> Output:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            with suppress(OSError):  # it flushes first; what that meets, the next write meets as well
+                reconfigure(errors="replace")
     return Output(sys.stdout, sys.stderr, environ, **options)
-
-
-def close_broken_pipe() -> None:
-    """The reader went away: nothing more can be said, and Python must not complain at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

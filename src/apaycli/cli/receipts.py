@@ -71,6 +71,7 @@ def list_receipts(
     store = env.open_store(read_only=True)
     try:
         if follow:
+            env.runs_until_stopped = True
             follow_receipts(env, store, which, limit or 0, threading.Event().wait)
             return
         asked = limit or _LIMIT

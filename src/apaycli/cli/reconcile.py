@@ -14,7 +14,7 @@ import typer
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.cli.receipt_filter import Choice, parse_choice
-from apaycli.errors import ConfigError, NotGood, UsageError
+from apaycli.errors import ApayError, ConfigError, NotGood, UsageError
 
 if TYPE_CHECKING:
     from apaycli.core.model import ReceiptFilter
@@ -122,18 +122,26 @@ def _say_what(count: int, span: "Span", options: Options, account: tuple[str, st
 
 def _inquire(inquiry: "Inquiry", span: "Span", count: int, env: Env) -> "list[tuple[Claim, Finding]]":
     found: list[tuple[Claim, Finding]] = []
+
+    def so_far() -> str:
+        return f"{len(found)} of {count} asked about; that is kept, apay reconcile goes on"
+
+    env.if_interrupted = so_far()
     try:
         for claim, finding in inquiry.ask_about(span):
             found.append((claim, finding))
+            env.if_interrupted = so_far()
             env.output.detail(f"apay: {len(found)}/{count} receipt {claim.receipt_id}: {finding.state}")
             if len(found) == _UNKNOWN_IN_A_ROW and all(each.state == "unknown" for _, each in found):
                 env.output.warn(
                     f"A-Pay knows none of the first {len(found)} receipts by our ids: ask its support under which id it"
                     " keeps payments of Telegram, or use --report"
                 )
-    finally:
-        if len(found) < count:
-            env.output.say(f"apay: {len(found)} of {count} asked about; that is kept, apay reconcile goes on")
+    except ApayError:
+        env.output.say(f"apay: {so_far()}")
+        raise
+    if len(found) < count:
+        env.output.say(f"apay: {so_far()}")
     return found
 
 

@@ -27,6 +27,7 @@ _KEPT_SECTIONS = ("terms", "support", "messages", "declines", "listen")
 
 def rehearse(env: Env) -> None:
     """Play it; each step is told. Raises NotGood with the step that did not go as it should."""
+    env.if_interrupted = "your shop was not touched"
     with tempfile.TemporaryDirectory(prefix="apay-rehearsal-") as name:
         folder = Path(name)
         sku = _furnish(folder, env)

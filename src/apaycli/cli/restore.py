@@ -52,6 +52,7 @@ def restore(
         raise BackupError(f"there is no {path}", hint="apay backup --list")
     bot_id = env.config.bot_id()
     ledger = ledger_file(env.config.store_path)
+    env.if_interrupted = "the ledger was not changed"
     decrypt = env.config.values.get("backup.decrypt")
     with (
         nullcontext() if dry_run else ledger_lock(ledger, "apay restore", env.clock.now()) as lock,
@@ -74,7 +75,9 @@ def restore(
         env.confirm(f"Put it in the place of {ledger}?", yes=yes)
         if env.ledger_place.is_empty:
             env.ledger_place.set_aside(env.clock.now())  # a log that was left behind must never meet another ledger
+        env.if_interrupted = f"look whether {ledger} is there; the one before is kept beside it"
         done = restore_backup(plain, inspection, ledger, replaced, env.clock.now())
+        env.if_interrupted = "the backup is in the ledger's place"
         _remember(env, lock)
     _report(done, ledger, env)
 

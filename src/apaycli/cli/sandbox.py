@@ -4,7 +4,6 @@ Knows how to start it and what to print. What it does is the room `sandbox`, whi
 client.
 """
 
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +64,7 @@ async def _serve(options: Options, env: Env) -> None:
     try:
         _announce(env, server.address, world)
         await _until_signal()
+        env.output.say("apay: the sandbox has stopped; nothing of it is kept")
     finally:
         await server.close()
 
@@ -91,12 +91,8 @@ def _announce(env: Env, address: str, world: "World") -> None:
 async def _until_signal() -> None:
     import asyncio
 
+    from apaycli.cli.stopping import stopped_by_signals
+
     stopped = asyncio.Event()
-    running = asyncio.get_running_loop()
-
-    def stop(_number: int, _frame: object) -> None:
-        running.call_soon_threadsafe(stopped.set)
-
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), stop)
-    await stopped.wait()
+    with stopped_by_signals(lambda _number: stopped.set()):
+        await stopped.wait()

@@ -4,13 +4,13 @@ Knows that whoever reads our output may be slow, stall, or go away, and that non
 to a buyer. Never knows what is shown: it is handed functions that write.
 """
 
-import os
 import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from apaycli.cli.ending import let_go
 from apaycli.cli.output import Output
 
 _WAITING_MAX = 10_000
@@ -67,4 +67,4 @@ class Screen:
             try:
                 stream.flush()
             except BrokenPipeError:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                let_go(stream)

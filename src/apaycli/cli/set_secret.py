@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from apaycli.cli.ending import cannot_write
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.errors import LedgerError, TokenError, UsageError
@@ -154,7 +155,7 @@ def _into_file(secret: "Secret", text: str, env: Env) -> tuple[str, str | None]:
     try:
         write_private(file, text + "\n")
     except FileProblem as problem:
-        raise UsageError(f"the {secret.label} cannot be written: {problem}") from None
+        raise cannot_write(f"the {secret.label} cannot be written: {problem}", problem.__cause__) from None
     return str(file), None if named is not None else f'{secret.key}_file = "{secret.file}"'
 
 

@@ -11,7 +11,7 @@ import typer
 
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
-from apaycli.cli.target import refuse_target, shown_path, written
+from apaycli.cli.target import refuse_target, shown_path, unwritten, written
 from apaycli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def run(options: Options, env: Env) -> None:
         raise UsageError("--force replaces a page: it needs --html FILE")
     store = env.open_store(read_only=True)
     try:
+        if options.html is not None:
+            env.if_interrupted = unwritten(options.html)
         span = _span(options, store, env)
         statistics = gather_statistics(store, env.mode, span)
     finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from apaycli.cli.ending import cannot_write
 from apaycli.cli.env import Env
 from apaycli.cli.options import command
 from apaycli.errors import ConfigError, UsageError
@@ -171,7 +172,7 @@ def _set(env: Env, product: "Product", stock: int, *, dry_run: bool) -> None:
         try:
             set_stock(path, product.sku, stock)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+            raise cannot_write(f"{path} cannot be written: {error.strerror}", error, ConfigError) from error
     if env.output.as_json:
         env.output.document({"sku": product.sku, "stock": stock, "before": product.stock, "written": not dry_run})
     else:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 @contextmanager
 def stopped_by_signals(stop: Callable[[int], None]) -> Iterator[None]:
     """Inside, in a running loop, the first of SIGTERM, SIGINT or SIGHUP calls `stop` with its number, from the loop: a
-    handler that waited for a lock might have interrupted its holder."""
+    handler that waited for a lock might have interrupted its holder. A signal that is ignored (`nohup`) stays so."""
     asked = False
 
     def handle(number: int, _frame: object) -> None:
@@ -25,7 +25,8 @@ def stopped_by_signals(stop: Callable[[int], None]) -> Iterator[None]:
 
     loop = asyncio.get_running_loop()
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, handle) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from apaycli.cli.ending import cannot_write
 from apaycli.cli.env import Env
 from apaycli.errors import UsageError
 from apaycli.text import show
@@ -63,10 +64,15 @@ def _look(file: Path, shown: str) -> os.stat_result | None:
         raise UsageError(f"{shown} cannot be written: {error.strerror}") from None
 
 
+def unwritten(file: Path) -> str:
+    """What an interruption leaves of it, as the end of a sentence."""
+    return f"{shown_path(file)} was not {'changed' if file.exists() else 'written'}"
+
+
 @contextmanager
 def written(file: Path, env: Env, *, force: bool) -> Iterator[BinaryIO]:
-    """The file under another name until the block ends well. Raises UsageError where the disk refuses, or where `file`
-    has become one that `refuse_target` refuses."""
+    """The file under another name until the block ends well. Raises OutputError where the disk refuses, UsageError
+    where another name would do, or where `file` has become one that `refuse_target` refuses."""
     from apaycli.files import complete_file
 
     try:
@@ -76,4 +82,5 @@ def written(file: Path, env: Env, *, force: bool) -> Iterator[BinaryIO]:
     except FileExistsError as error:
         raise UsageError(f"{shown_path(file)} already exists", hint="--force replaces it") from error
     except OSError as error:
-        raise UsageError(f"{shown_path(file)} cannot be written: {error.strerror}; no half file is left") from error
+        sentence = f"{shown_path(file)} cannot be written: {error.strerror}; no half file is left"
+        raise cannot_write(sentence, error) from error

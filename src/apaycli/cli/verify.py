@@ -34,6 +34,7 @@ def run(env: Env) -> None:
     from apaycli.checks.verify import verify as verify_ledger
 
     store = env.open_store(read_only=True, to_verify=True)
+    env.if_interrupted = "not everything was checked; nothing was changed"
     try:
         verdict = verify_ledger(store)
     finally:

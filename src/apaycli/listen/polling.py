@@ -85,8 +85,6 @@ class Poller:
         """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
         failures = 0
         while True:
-            # Until it is certain that we are heard and that nothing waits, a poll comes back at once.
-            timeout_seconds = self._timeout_seconds if self.caught_up.is_set() and not once else 0
             try:
                 raws = await self._poll(self._timeout(once=once))
             except (Refused, OutcomeUnknown, NotSent) as failure:

@@ -19,6 +19,7 @@ from typing import Any
 
 from apaycli.clock import render_instant
 from apaycli.errors import AnotherListener, LedgerError
+from apaycli.files import make_folder
 from apaycli.files_lock import lock
 from apaycli.text import show
 
@@ -72,7 +73,7 @@ def bot_lock(bot_id: int, state: Path, ledger: Path, command: str, now: int) -> 
     """Held while this user listens for a bot: two ledgers would each get half of its payments, and the ledger's own
     lock cannot see that."""
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(state)
     except OSError as error:
         raise LedgerError(f"the state folder {state} cannot be used: {error.strerror}") from error
     with _held(state / f"listener-{bot_id}.lock", f"for bot {bot_id}", ledger, command, now) as lock:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apaycli.clock import render_instant
 from apaycli.errors import LedgerLost
-from apaycli.files import FileProblem, complete_file, read_text
+from apaycli.files import FileProblem, complete_file, make_folder, read_text
 from apaycli.store.lock import lock_path, locked_ledger_id
 
 _LOGS = ("-wal", "-shm", "-journal")
@@ -83,8 +83,7 @@ class LedgerPlace:
         """From now on this one is the known one. Raises OSError."""
         if ledger_id is None or self.known_id() == ledger_id:
             return
-        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._record.parent.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self._record.parent)
         record = {"ledger": str(self.real), "ledger_id": ledger_id, "known_since": render_instant(now)}
         with complete_file(self._record) as file:
             file.write(json.dumps(record).encode() + b"\n")

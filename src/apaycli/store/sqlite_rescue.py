@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from apaycli.errors import LedgerLost
+from apaycli.files import make_folder
 from apaycli.store.sqlite_errors import FAILURES
 from apaycli.store.sqlite_files import OpenFiles
 
@@ -69,7 +70,7 @@ def _copied(db: sqlite3.Connection, files: OpenFiles) -> Path:
     except (OSError, *FAILURES):
         if files.spare_folder is None:
             raise
-        files.spare_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(files.spare_folder)
         return _copied_into(files.spare_folder, db, files)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from apaycli import backups
+from apaycli import backups, backups_opening
 from apaycli.cli import demo
 from apaycli.cli.ending import cannot_write
 from apaycli.errors import ConfigError, OutputError, UsageError
@@ -202,7 +202,7 @@ def interrupt(*_: object, **__: object) -> None:
         (("stats", "--html", "{}/a.html"), os, "fsync", "apay stats was interrupted: {}/a.html was not written"),
         (("find", "rahim"), SqliteStore, "find_receipts", "apay find was interrupted: nothing was changed"),
         (("backup", "--to", "{}/b"), backups, "_compress", "apay backup was interrupted: no backup was made"),
-        (("restore", "{}/apay.db", "--yes"), backups, "inspected",
+        (("restore", "{}/apay.db", "--yes"), backups_opening, "inspected",
          "apay restore was interrupted: the ledger was not changed"),
         (("init", "{}/new", "--no-input", "--offline", "--price", "500", "--currency", "INR"), os, "fsync",
          "apay init was interrupted: nothing was written"),

@@ -101,7 +101,7 @@ def test_json_has_the_keys_of_the_receipts(shop: Shop) -> None:
         (("2026-02-30",), "takes a day such as"),
         (("x" * 201,), "at most 10 words of at most 200 characters"),
         (("x",) * 11, "at most 10 words"),
-        (("\udcff",), "no UTF-8 text"),
+        (("\udcff",), "not UTF-8 text"),
         (("rahim", "--mode", "real"), "--mode takes test, live or all"),
     ],
 )

@@ -211,7 +211,8 @@ def test_a_query_that_cannot_be_read_is_refused_in_a_lock_too_and_once(shop: Rig
         shop.world.buyers.inject(b'{"update_id":@UPDATE_ID@,\n"pre_checkout_query":{"id":"77","from":{},"from":1}}')
         shop.world.buyers.inject(b'{"update_id":@UPDATE_ID@,\n"shipping_query":{"id":"77","from":{},"from":1}}')
         await asyncio.sleep(5)
-        assert len(shop.http.asked("answerPreCheckoutQuery")) == len(shop.http.asked("answerShippingQuery")) == 1
+        assert len(shop.http.asked("answerPreCheckoutQuery")) == 1
+        assert len(shop.http.asked("answerShippingQuery")) == 2  # plain, then in the form that newer servers take
         other.execute("ROLLBACK")
         await shop.quiet()
 

@@ -481,7 +481,7 @@ MUTANTS = (
     Mutant(
         "take a single update for the last that waits",
         "listen/polling.py",
-        " and len(raws) != 1 and not self._unrecorded:\n",
+        " and (len(raws) != 1 or rested) and not self._unrecorded:\n",
         " and not self._unrecorded:\n",
         ("tests/listen/test_listen_polling.py",),
     ),

@@ -84,6 +84,7 @@ class Poller:
     async def batches(self, *, once: bool) -> AsyncIterator[list[bytes]]:
         """Every good reply's updates, an empty list too. `once`: up to the first that holds nothing to confirm."""
         failures = 0
+        rested = False
         while True:
             try:
                 raws = await self._poll(self._timeout(once=once))
@@ -97,8 +98,9 @@ class Poller:
             yield raws
             # A single update may be one of many: Telegram gives no more where an offset is repeated within half a
             # second, as right after a crash.
-            if not self.full and len(raws) != 1 and not self._unrecorded:
+            if not self.full and (len(raws) != 1 or rested) and not self._unrecorded:
                 self.caught_up.set()
+            rested = False
             if self.offset == offset_sent:
                 # Nothing new to confirm: the old confirmation has arrived with this reply.
                 self.offset = None
@@ -107,6 +109,7 @@ class Poller:
                 if raws:
                     # They come again at once. Without an id that is for ever; unrecorded, a buyer may be among them.
                     await self._sleep(_UNRECORDED_SECONDS if self._unrecorded else PAUSE_SECONDS_MAX)
+                    rested = True
 
     def _timeout(self, *, once: bool) -> int:
         """Until it is certain that we are connected and that nothing waits, a poll comes back at once. So it does with

@@ -15,7 +15,7 @@ from apaycli.botapi.client import AsyncBotApi
 from apaycli.botapi.methods import answer_pre_checkout_query, request_of
 from apaycli.clock import Clock
 from apaycli.core.conversation import AnswerShippingQuery, Effect, SendInvoice, SendText
-from apaycli.core.decide import refusal_releases
+from apaycli.core.decide import TOO_OLD, refusal_releases
 from apaycli.core.delivery import shipping_answer_after
 from apaycli.crashpoints import reach
 from apaycli.listen import events
@@ -129,7 +129,7 @@ class Sender:
                 effect = shipping_answer_after(said, refused)
         error = _shipping_error(delivered)
         self._emit(events.Replied(self._clock.now(), method, error))
-        if delivered.outcome == "failed" and error is not None:
+        if error is not None and not _is_too_late(delivered):
             self._note_shipping(wanted, "refused" if delivered.refusal else "unanswered", error)
         elif delivered.outcome == "sent" and wanted.options and said.options != wanted.options:
             self._note_shipping(wanted, "free_left_out", refused)
@@ -149,6 +149,11 @@ def _refusal_releases(delivered: Delivered, answer: Answer) -> bool:
         return False
     first_attempt = answer.fresh and delivered.attempts == 1
     return refusal_releases(delivered.refusal.description, first_attempt=first_attempt)
+
+
+def _is_too_late(delivered: Delivered) -> bool:
+    """Of a shipping query: it came late, or its answer had arrived before."""
+    return delivered.refusal is not None and TOO_OLD in delivered.refusal.description.lower()
 
 
 def _shipping_error(delivered: Delivered) -> str | None:

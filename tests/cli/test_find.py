@@ -60,6 +60,16 @@ def test_several_words_must_all_fit(shop: Shop, words: tuple[str, ...], found: l
     assert numbers(shop, *words) == found
 
 
+def test_a_name_is_found_as_it_is_seen(shop: Shop) -> None:
+    sell(shop, {"buyer": User(7, "Ra\u200bh\U000e0041im")}, {"buyer": ASHA})
+    for words in (("rahim",), ("Ra\u200bhim",), ("r\u00adahi\u2060m", "\ufeff"), ("Ra\u200bh\U000e0041im",)):
+        assert numbers(shop, *words) == [1]
+    assert r"Ra\u200bh\U000e0041im" in shop.run("find", "rahim").out
+    nothing = shop.run("find", "\u200b")
+    assert (nothing.code, "whom or what to look for is missing" in nothing.err) == (2, True)
+    assert shop.run("verify").code == 0
+
+
 def test_a_day_is_the_merchants_own(shop: Shop, in_india: None) -> None:
     sell(shop, {"paid_at": EVENING}, {"paid_at": EVENING - 3 * 3_600_000})
     assert numbers(shop, "2026-12-02") == [1]

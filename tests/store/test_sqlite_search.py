@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from ledger_samples import NOW, receipt
 
-from apaycli.core.search import parse_word
+from apaycli.core.model import OrderInfo, ReceiptFilter, User
+from apaycli.core.search import parse_word, words_of
 from apaycli.errors import LedgerError
 from apaycli.store import sqlite_search
 from apaycli.store.sqlite import SqliteStore, open_sqlite
+from apaycli.text import INVISIBLE
 
 RECEIPTS = 9
 
@@ -27,7 +29,7 @@ def ledger(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def found(store: SqliteStore, text: str, limit: int = 99) -> list[int]:
-    words = [parse_word(word, lambda _: (0, 0)) for word in text.split()]
+    words = [parse_word(word, lambda _: (0, 0)) for word in words_of(text)]
     return [row.receipt_id for row in store.find_receipts(words, None, limit)]
 
 
@@ -72,3 +74,42 @@ def test_what_the_other_connection_meets_is_an_error_and_no_short_answer(
     monkeypatch.setattr(sqlite_search.sqlite3, "connect", torn)
     with pytest.raises(LedgerError, match="disk I/O error"):
         found(ledger, "")
+
+
+def test_the_characters_that_are_left_out_are_those_that_are_shown_as_codes(ledger: SqliteStore) -> None:
+    assert ledger.db.execute("SELECT class FROM invisible_characters").fetchone() == (f"[{INVISIBLE}]",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ra\u200bhim", "\u00adRahim\ufeff", "R\u2060a\u2064h\U000e0041im", "Rah\u180eim\ufe0f", "\u202eRahim", "Ra\u3164him", "Rahim\u200d\u200c"],
+    ids=ascii,
+)  # fmt: skip
+def test_a_name_is_found_as_it_is_seen(ledger: SqliteStore, name: str) -> None:
+    buyers = (User(5, name, "Uddin"), User(6, "Asha", "Rao"))
+    with ledger.transaction() as tx:
+        for number, buyer in enumerate(buyers, 1):
+            form = OrderInfo(name=f"{name} on the form", email=f"{number}\u200b@example.org")
+            tx.record_receipt(receipt(20 + number, buyer=buyer, order_info=form), 20 + number, b"raw", NOW)
+    first, second = RECEIPTS + 1, RECEIPTS + 2
+    assert found(ledger, "rahim uddin") == [first]
+    assert found(ledger, f"{name} uddin\u200b") == [first]
+    assert found(ledger, "rahim form") == [second, first]
+    assert found(ledger, "2@example.org") == [second]
+    assert [problem for problem in ledger.sum_problems() if problem.check == "receipt-search"] == []
+    assert {row.buyer_name for row in ledger.newest_receipts(ReceiptFilter(), 2)} == {f"{name} Uddin", "Asha Rao"}
+
+
+def test_bengali_is_found_with_and_without_its_joiners(ledger: SqliteStore) -> None:
+    with ledger.transaction() as tx:
+        tx.record_receipt(receipt(30, buyer=User(5, "র\u200d্যাব ❤\ufe0f")), 30, b"raw", NOW)
+    for words in ("র\u200d্যাব", "র্যাব", "❤", "❤\ufe0f", "র্যাব ❤\ufe0f"):
+        assert found(ledger, words) == [RECEIPTS + 1]
+
+
+@pytest.mark.parametrize("name", ["x\u200b" * 3000, "\u200b" * 9000, "a\0\u200bb", "\u200b"])
+def test_the_strangest_names_are_recorded_and_verify_agrees(ledger: SqliteStore, name: str) -> None:
+    with ledger.transaction() as tx:
+        tx.record_receipt(receipt(31, buyer=User(5, name)), 31, b"raw", NOW)
+    assert found(ledger, "#10") == [10]
+    assert [problem for problem in ledger.sum_problems() if problem.check == "receipt-search"] == []

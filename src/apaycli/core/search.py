@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apaycli.money import AmountError, currencies, parse_amount
+from apaycli.text import without_invisible
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -37,9 +38,10 @@ class Sought:
 
 
 def words_of(text: str) -> list[str]:
-    """What is looked for, word by word. A number that begins as dialled, `+880 1712 345678`, is one word."""
+    """What is looked for, word by word, as it is seen. A number that begins as dialled, `+880 1712 345678`, is one
+    word."""
     words: list[str] = []
-    for word in text.split():
+    for word in without_invisible(text).split():
         dialled = words and words[-1][0] in "+(" and _PHONE.fullmatch(words[-1])
         if dialled and _PHONE.fullmatch(word) and _digits(words[-1]) < _PHONE_DIGITS_ENOUGH:
             words[-1] += word

@@ -189,19 +189,39 @@ CREATE TABLE receipt_search (
     text TEXT NOT NULL                          -- a line each: charge ids, @username, phone, e-mail, names
 ) STRICT;
 
+-- Characters that take no room, such as U+200B, as a class of GLOB (45 is its hyphen): INVISIBLE of text.py.
+CREATE VIEW invisible_characters AS
+SELECT '[' || char(173, 847, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45, 8207, 8234, 45, 8238,
+    8288, 45, 8303, 12644, 65024, 45, 65039, 65279, 65440, 65520, 45, 65531, 113824, 45, 113827, 119155, 45, 119162,
+    917504, 45, 921599) || ']' AS class;
+
 -- What must stand there. Strangers' line feeds are blanks, and only the line of the username begins with @. Of a phone number
--- its digits alone.
+-- its digits alone. Invisible characters are left out, or a name would not be found as it is seen: letter by letter, which is
+-- slow, so where there are any, and among the first 4000 characters.
 CREATE VIEW receipt_search_wanted AS
-SELECT receipt_id, mode, paid_at, currency, total_amount, buyer_id,
+SELECT receipt_id, mode, paid_at, currency, total_amount, buyer_id, charges || char(10) || CASE
+    WHEN people GLOB '*[^' || char(1, 45, 127) || ']*'
+        AND people GLOB (SELECT '*' || class || '*' FROM invisible_characters) THEN (
+        WITH RECURSIVE walk (rest, letter, kept) AS (
+            SELECT substr(people, 1, 4000), '', ''
+            UNION ALL
+            SELECT substr(rest, 2), substr(rest, 1, 1),
+                kept || CASE WHEN letter GLOB (SELECT class FROM invisible_characters) THEN '' ELSE letter END
+            FROM walk WHERE rest || letter <> ''
+        )
+        SELECT kept || substr(people, 4001) FROM walk WHERE rest || letter = ''
+    )
+    ELSE people END AS text
+FROM (SELECT receipt_id, mode, paid_at, currency, total_amount, buyer_id,
     replace(telegram_payment_charge_id, char(10), ' ') || char(10)
-        || replace(provider_payment_charge_id, char(10), ' ') || char(10)
-        || '@' || replace(coalesce(buyer_username, ''), char(10), ' ') || char(10)
+        || replace(provider_payment_charge_id, char(10), ' ') AS charges,
+    '@' || replace(coalesce(buyer_username, ''), char(10), ' ') || char(10)
         || ' ' || replace(replace(replace(replace(replace(replace(
             coalesce(phone_number, ''), char(10), ' '), ' ', ''), '-', ''), '+', ''), '(', ''), ')', '') || char(10)
         || ' ' || replace(coalesce(email, ''), char(10), ' ') || char(10)
         || ' ' || replace(coalesce(name, ''), char(10), ' ') || char(10)
-        || ' ' || replace(coalesce(buyer_name, ''), char(10), ' ') AS text
-FROM receipts LEFT JOIN order_info USING (receipt_id);
+        || ' ' || replace(coalesce(buyer_name, ''), char(10), ' ') AS people
+    FROM receipts LEFT JOIN order_info USING (receipt_id));
 CREATE TRIGGER receipt_search_recorded AFTER INSERT ON receipts BEGIN
     INSERT OR REPLACE INTO receipt_search SELECT * FROM receipt_search_wanted WHERE receipt_id = NEW.receipt_id;
 END;

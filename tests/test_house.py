@@ -55,7 +55,15 @@ NEVER = {
 }
 # The world is handed in: time, chance and processes are touched in these files alone.
 ONLY_IN = {
-    "time": {"clock.py", "sending.py", "reconciling.py", "cli/demo.py", "cli/rehearse.py", "botapi/http_httpx.py"},
+    "time": {
+        "clock.py",
+        "cli/env.py",
+        "sending.py",
+        "reconciling.py",
+        "cli/demo.py",
+        "cli/rehearse.py",
+        "botapi/http_httpx.py",
+    },
     "secrets": {"cli/env.py"},
     "subprocess": {"cli/own_process.py", "backups.py"},
     "httpx": {"botapi/http_httpx.py"},

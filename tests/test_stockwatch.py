@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apaycli.stockfile import StockWatch, read_stock_file
+from apaycli.errors import ConfigError
+from apaycli.stockfile import StockWatch, read_stock_file, settled_stock_file
 
 GOOD = """\
 currency = "INR"
@@ -236,3 +237,40 @@ def test_a_file_that_is_missing_at_first_is_taken_up_when_it_comes(tmp_path: Pat
     (tmp_path / "stock.toml").write_text(GOOD.format(stock=5))
     assert watch.changed() is None
     assert watch.changed() is not None
+
+
+# -- a start ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_waits_for_a_file_that_is_being_written(tmp_path: Path) -> None:
+    path, whole = tmp_path / "stock.toml", GOOD.format(stock=7)
+    path.write_text(whole[:40])
+    pieces = [whole[:60], whole[:-12], whole]
+
+    def write_on(_seconds: float) -> None:
+        if pieces:
+            path.write_text(pieces.pop(0))
+
+    assert settled_stock_file(path, write_on).products["duck"].stock == 7
+
+
+def test_a_start_ends_with_mistakes_that_stay(tmp_path: Path) -> None:
+    path, paused = tmp_path / "stock.toml", list[float]()
+    path.write_text(GOOD.format(stock=-7))
+    with pytest.raises(ConfigError, match="the stock file has mistakes") as caught:
+        settled_stock_file(path, paused.append)
+    assert ("stock" in caught.value.problems[0], len(paused)) == (True, 1)
+
+
+def test_a_start_does_not_wait_for_ever(tmp_path: Path) -> None:
+    path, numbers = tmp_path / "stock.toml", iter(range(1, 100))
+    path.write_text("?")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        settled_stock_file(path, lambda _: path.write_text("?" * next(numbers)) and None)
+
+
+def test_a_start_does_not_wait_for_a_good_one(tmp_path: Path) -> None:
+    path, paused = tmp_path / "stock.toml", list[float]()
+    path.write_text(GOOD.format(stock=7))
+    assert settled_stock_file(path, paused.append).products["duck"].stock == 7
+    assert paused == []

@@ -41,6 +41,7 @@ from apaycli.stock_values import (
 )
 from apaycli.text import nearest, show
 
+_LOOKS_MAX = 20
 _SKU = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 _TOP_KEYS = ("currency", "products")
 _PRODUCT_KEYS = (
@@ -221,6 +222,25 @@ class StockWatch:
             return _Look(read_own_text(self._path))
         except FileProblem as problem:
             return _Look(None, str(problem))
+
+
+def settled_stock_file(path: Path, pause: Callable[[], None]) -> StockFile:
+    """As `read_stock_file`, for a start: somebody may be writing the file at this very moment, and a service that ends
+    with a mistake in it is not started again. So only mistakes that two looks, with a pause between, agree on are raised.
+    """
+    try:
+        return read_stock_file(path)
+    except ConfigError as error:
+        mistakes = error
+    watch = StockWatch(path)
+    for _ in range(_LOOKS_MAX):
+        read = watch.changed()
+        if read is not None:
+            return read
+        if watch.problems:
+            break
+        pause()
+    raise ConfigError(mistakes.message, problems=watch.problems or mistakes.problems, hint=mistakes.hint)
 
 
 @dataclass(frozen=True, slots=True)

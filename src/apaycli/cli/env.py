@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from apaycli.stockfile import StockFile
     from apaycli.store.place import LedgerPlace
     from apaycli.store.protocol import Store
+
+
+_LOOK_SECONDS = 0.5  # between two looks at a stock file that may be in the middle of being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Env:
     command_path: str = ""  # such as `apay stock add`; "" until its options were read
     if_interrupted: str = ""  # what a signal would leave behind, as the end of a sentence
     runs_until_stopped: bool = False  # a signal is how it usually ends
+    is_service: bool = False  # started by a machine, which does not correct a file and try again
 
     @cached_property
     def output(self) -> Output:
@@ -90,9 +95,12 @@ class Env:
 
     @cached_property
     def stock(self) -> "StockFile":
-        from apaycli.stockfile import read_stock_file
+        from apaycli.stockfile import read_stock_file, settled_stock_file
 
-        stock = read_stock_file(self.config.stock_file)
+        path = self.config.stock_file
+        stock = (
+            settled_stock_file(path, lambda: time.sleep(_LOOK_SECONDS)) if self.is_service else read_stock_file(path)
+        )
         for warning in stock.warnings:
             self.output.warn(warning)
         return stock

@@ -75,6 +75,7 @@ def run(options: Options, env: Env) -> None:
         raise TooManyFiles("this process may open too few files for a listener")
     bot_id = env.config.bot_id()
     env.config.provider_token(env.mode)
+    env.is_service = True
     shop = shop_of(env)
     ledger, now = env.config.store_path, env.clock.now()
     with (

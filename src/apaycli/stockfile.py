@@ -226,8 +226,7 @@ class StockWatch:
 
 def settled_stock_file(path: Path, pause: Callable[[], None]) -> StockFile:
     """As `read_stock_file`, for a start: somebody may be writing the file at this very moment, and a service that ends
-    with a mistake in it is not started again. So only mistakes that two looks, with a pause between, agree on are raised.
-    """
+    with a mistake in it is not started again. So only mistakes are raised that two looks agree on, a pause apart."""
     try:
         return read_stock_file(path)
     except ConfigError as error:

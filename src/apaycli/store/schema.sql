@@ -171,7 +171,7 @@ CREATE TABLE receipt_search (
 
 -- Characters that take no room, such as U+200B, as a class of GLOB (45 is its hyphen): INVISIBLE of text.py.
 CREATE VIEW invisible_characters AS
-SELECT '[' || char(173, 847, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45, 8207, 8234, 45, 8238,
+SELECT '[' || char(173, 847, 1564, 4447, 4448, 6068, 6069, 6155, 45, 6159, 8203, 45, 8207, 8234, 45, 8238,
     8288, 45, 8303, 12644, 65024, 45, 65039, 65279, 65440, 65520, 45, 65531, 113824, 45, 113827, 119155, 45, 119162,
     917504, 45, 921599) || ']' AS class;
 

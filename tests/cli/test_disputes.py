@@ -125,7 +125,7 @@ def test_no_disputes_are_an_empty_list(sold: Shop) -> None:
         (("open", "1", "--reason", "x"), "a dispute about receipt 1 is open already"),
         (("note", "9", "x"), "there is no dispute 9"),
         (("note", "1", ""), "the note is empty"),
-        (("note", "1", "\udcff"), "no UTF-8 text"),
+        (("note", "1", "\udcff"), "not UTF-8 text"),
         (("close", "9", "--outcome", "won"), "there is no dispute 9"),
         (("close", "1"), "--outcome"),
         (("close", "1", "--outcome", "lots"), "--outcome takes won, lost, withdrawn, not lots (did you mean 'lost'?)"),

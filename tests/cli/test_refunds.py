@@ -169,7 +169,7 @@ def test_a_dry_run_writes_nothing(sold: Shop, words: tuple[str, ...]) -> None:
         (("done", "1"), "--reference"),
         (("done", "1", "--reference", "  "), "--reference is empty"),
         (("done", "1", "--reference", "x" * 201), "--reference has 201 characters, at most 200"),
-        (("done", "1", "--reference", "\udcff"), "no UTF-8 text"),
+        (("done", "1", "--reference", "\udcff"), "not UTF-8 text"),
         (("done", "1", "--reference", "a\0b"), "--reference has a NUL in it"),
         (("done", "x", "--reference", "y"), "RECEIPT"),
         (("due", "3"), "--reason is missing"),

@@ -61,12 +61,13 @@ def test_several_words_must_all_fit(shop: Shop, words: tuple[str, ...], found: l
 
 
 def test_a_name_is_found_as_it_is_seen(shop: Shop) -> None:
-    sell(shop, {"buyer": User(7, "Ra\u200bh\U000e0041im")}, {"buyer": ASHA, "order_info": None})
+    sell(shop, {"buyer": User(7, "Ra\u200bh\U000e0041im")}, {"buyer": ASHA, "order_info": OrderInfo()})
     for words in (("rahim",), ("Ra\u200bhim",), ("r\u00adahi\u2060m", "\ufeff"), ("Ra\u200bh\U000e0041im",)):
         assert numbers(shop, *words) == [1]
     assert r"Ra\u200bh\U000e0041im" in shop.run("find", "rahim").out
     nothing = shop.run("find", "\u200b")
     assert (nothing.code, "whom or what to look for is missing" in nothing.err) == (2, True)
+    assert "receipt-search" not in shop.run("verify").out
 
 
 def test_a_day_is_the_merchants_own(shop: Shop, in_india: None) -> None:

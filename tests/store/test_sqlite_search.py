@@ -82,10 +82,8 @@ def test_the_characters_that_are_left_out_are_those_that_are_shown_as_codes(ledg
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *("Ra\u200bhim", "\u00adRahim\ufeff", "R\u2060a\u2064h\U000e0041im", "Rah\u180eim\ufe0f"),
-        *("\u202eRahim", "Ra\u3164him", "Rahim\u200d\u200c"),
-    ],
+    ["Ra\u200bhim", "\u00adRahim\ufeff", "R\u2060a\u2064h\U000e0041im", "Rah\u180eim\ufe0f",
+     "\u202eRahim", "Ra\u3164him", "Rahim\u200d\u200c"],
     ids=ascii,
 )  # fmt: skip
 def test_a_name_is_found_as_it_is_seen(ledger: SqliteStore, name: str) -> None:

@@ -62,8 +62,6 @@ def _check(words: list[str]) -> None:
         raise UsageError("whom or what to look for is missing", hint="apay find rahim, or apay find 499 2026-11-24")
     if len(words) > _WORDS_MAX or any(len(word) > _CHARACTERS_MAX for word in words):
         raise UsageError(f"at most {_WORDS_MAX} words of at most {_CHARACTERS_MAX} characters")
-    if any("\ud800" <= character <= "\udfff" for word in words for character in word):
-        raise UsageError("what to look for has bytes in it that are no UTF-8 text")
 
 
 def _span(day: str) -> tuple[int, int]:

@@ -127,7 +127,7 @@ class Renderer:
                 still = "1 open invoice still has" if invoices == 1 else f"{invoices} open invoices still have"
                 self._output.warn(
                     f"{show(sku)} has another price or currency now; {still} the old one and can be paid as sent."
-                    f" To cancel: apay invoices cancel --old-price {show(sku)}"
+                    f" To cancel: apay invoices cancel --old-price --sku {show(sku)}"
                 )
             case events.StockRefused(_, problems):
                 say("apay: the stock file has mistakes; the last good one stays in force")

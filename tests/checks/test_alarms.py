@@ -39,7 +39,7 @@ RINGING: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         {"restores": (replace(RESTORE, replaced_read=False),)},
-        "could not be read whole",
+        "was missing or could not be read whole",
     ),
     ("restore", {"restores": (replace(RESTORE, backup_ends_at=0),)}, "from a backup that was empty: payments"),
     ("dead_letters", {"counts": replace(COUNTS, dead_letters_with_payment=1)}, "1 update that may hold a payment"),

@@ -111,10 +111,10 @@ def test_what_would_be_lost_is_said_before_anybody_agrees(shop: Shop) -> None:
     for options in (("--dry-run",), ()):
         done = shop.run("restore", *options)
         assert done.code == (0 if options else 8)
-        assert f"{shop.ledger} has 1 receipt that this backup does not have" in done.err
+        assert f"{shop.ledger} knows of 1 receipt that this backup does not have" in done.err
     done = shop.run("restore", "--yes")
     kept = next(shop.folder.glob("apay.db.before-*"))
-    assert f"APAY_STORE={kept} apay receipts list shows what is kept of them" in done.err
+    assert f"  APAY_STORE={kept} apay receipts list --mode all\n" in done.err
     assert len(shop.run("receipts", "list", APAY_STORE=str(kept)).out.splitlines()) == 2
     done = shop.run("purge", "--before", "2025-12-01", "--yes")
     assert f"1 ledger(s) that apay restore kept still hold it, too: {kept}" in done.err

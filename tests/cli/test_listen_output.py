@@ -152,12 +152,12 @@ TALK: list[tuple[events.Event, str]] = [
     (
         events.OldPrices(AT, "duck", 2),
         "apay: warning: duck has another price or currency now; 2 open invoices still have the old one and can be paid"
-        " as sent. To cancel: apay invoices cancel --old-price --sku duck\n",
+        " as sent. To cancel:\n  apay invoices cancel --old-price --sku duck\n",
     ),
     (
         events.OldPrices(AT, "duck", 1),
         "apay: warning: duck has another price or currency now; 1 open invoice still has the old one and can be paid"
-        " as sent. To cancel: apay invoices cancel --old-price --sku duck\n",
+        " as sent. To cancel:\n  apay invoices cancel --old-price --sku duck\n",
     ),
     (
         events.StockRefused(AT, ("first", "second")),

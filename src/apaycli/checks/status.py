@@ -129,7 +129,7 @@ def _restore(status: Status) -> Alarm | None:
         sentence += f"; {count} {'receipt is' if count == 1 else 'receipts are'} known only from the replaced ledger"
         sentence += f" ({last.kept_as})" if last.kept_as else ""
     if not all(restore.replaced_read for restore in status.restores):
-        sentence += "; the replaced ledger could not be read whole, so there may be more"
+        sentence += "; the replaced ledger was missing or could not be read whole, so there may be more"
     return Alarm("restore", sentence, "compare with the A-Pay dashboard, then: apay status --acknowledge")
 
 

@@ -41,6 +41,7 @@ def backup(
     from apaycli.backups import BackupError, make_backup
     from apaycli.text import show
 
+    env.ledger_place.refuse_if_lost()
     env.if_interrupted = "no backup was made"
     try:
         made = make_backup(env.config.store_path, setting, env.clock.now())
@@ -64,7 +65,9 @@ def setting_of(env: Env, to: Path | None = None) -> "BackupSetting":
     values = env.config.values
     folder = to if to is not None else values.get("backup.dir")
     if folder is None:
-        raise UsageError("there is no backup folder", hint='set [backup] dir = "backups" in the config, or --to FOLDER')
+        raise UsageError(
+            "there is no backup folder", hint="set dir in [backup] of the config, or: apay backup --to backups"
+        )
     return BackupSetting(
         folder=Path(folder),
         keep=values["backup.keep"],

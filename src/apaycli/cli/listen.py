@@ -179,7 +179,7 @@ async def _listen(options: Options, env: Env, store: "Store", shop: "Shop", scre
         inbox=inbox_of(config.store_path),
         midnight=_midnight if status.watched else None,
     )
-    renderer = Renderer(env.output, status)
+    renderer = Renderer(env.output, status, env.here)
 
     def show(event: "Event") -> None:
         screen.show(lambda: renderer(event))

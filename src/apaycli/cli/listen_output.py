@@ -5,6 +5,7 @@ talk (ready, trouble) to stderr. With `--json` every event is one object on stdo
 """
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,8 +30,9 @@ _OUTCOMES = {
 class Renderer:
     """Shows events as they come. `__call__` is what the listener emits to."""
 
-    def __init__(self, output: Output, status: StatusLine) -> None:
-        self._output = output
+    def __init__(self, output: Output, status: StatusLine, here: Callable[[str], str] = str) -> None:
+        """`here` makes a command one about this very shop."""
+        self._output, self._here = output, here
         self._status = status
         self._mode: Mode | None = None
         self._trouble: events.Trouble | None = None  # the last one that was told
@@ -127,8 +129,9 @@ class Renderer:
                 still = "1 open invoice still has" if invoices == 1 else f"{invoices} open invoices still have"
                 self._output.warn(
                     f"{show(sku)} has another price or currency now; {still} the old one and can be paid as sent."
-                    f" To cancel: apay invoices cancel --old-price --sku {show(sku)}"
+                    " To cancel:"
                 )
+                self._output.advise(self._here(f"apay invoices cancel --old-price --sku {show(sku)}"))
             case events.StockRefused(_, problems):
                 say("apay: the stock file has mistakes; the last good one stays in force")
                 for problem in problems:

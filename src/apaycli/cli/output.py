@@ -56,6 +56,11 @@ class Output:
         if not self.quiet:
             self._talk(self.fitted(redact(line), self.stderr) + "\n")
 
+    def advise(self, command: str) -> None:
+        """A command to copy: on a line of its own, and never broken to fit a terminal."""
+        if not self.quiet:
+            self._talk(f"  {redact(command)}\n")
+
     def _talk(self, text: str) -> None:
         """Talk that cannot be written (a full disk, a closed terminal) is lost; the work goes on."""
         try:

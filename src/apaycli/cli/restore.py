@@ -3,6 +3,7 @@
 Knows what is asked and said. What is done in which order is `backups_restore.py`.
 """
 
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,7 +139,7 @@ def _warn(replaced: "Replaced | None", ledger: Path, env: Env) -> None:
     if replaced is None:
         return
     if replaced.missing:
-        env.output.warn(f"{ledger} has {counted(len(replaced.missing), 'receipt')} that this backup does not have")
+        env.output.warn(f"{ledger} knows of {counted(len(replaced.missing), 'receipt')} that this backup does not have")
     if not replaced.whole:
         env.output.warn(f"{ledger} cannot be read whole, or does not go on from this backup: it may have had more")
 
@@ -159,16 +160,19 @@ def _report(done: "Restored", ledger: Path, env: Env) -> None:
             env.output.say(f"apay:   {missing_line(each)}")
         if len(missing) > _LISTED_MAX:
             env.output.say(f"apay:   and {len(missing) - _LISTED_MAX} more: apay status --json")
-        env.output.say(f"apay: APAY_STORE={done.kept} apay receipts list shows what is kept of them")
+        env.output.say("apay: to see what is kept of them:")
+        env.output.advise(f"APAY_STORE={shlex.quote(str(done.kept))} {env.here('apay receipts list --mode all')}")
     since = done.inspection.newest_at
     if since is not None:
         env.output.say(
             f"apay: payments from {render_instant(since)} on are not in the backup. Telegram repeats only what was not"
-            " confirmed; compare the rest with the A-Pay dashboard, then: apay status --acknowledge"
+            " confirmed; compare the rest with the A-Pay dashboard, then:"
         )
+        env.output.advise(env.here("apay status --acknowledge"))
         env.output.say(
-            "apay: what was sold since then is offered again: count the shelf (apay stock count) before you listen"
+            "apay: what was sold since then counts as unsold again: before you listen, count the shelf, and for each product:"
         )
+        env.output.advise(env.here("apay stock count SKU UNITS"))
     env.output.say(f"apay: new receipts are numbered from {done.receipt_id_floor + 1}")
 
 

@@ -16,7 +16,7 @@ from apaycli.store.sqlite_errors import FAILURES
 from apaycli.store.sqlite_files import OpenFiles
 
 _BUSY_MILLISECONDS = 2_000
-_LATER = "payments since then wait at Telegram for 24 hours"
+_LATER = "then start apay listen again: payments since then wait at Telegram for 24 hours"
 
 
 def rescue(db: sqlite3.Connection, files: OpenFiles) -> LedgerLost:

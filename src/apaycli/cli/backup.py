@@ -65,9 +65,7 @@ def setting_of(env: Env, to: Path | None = None) -> "BackupSetting":
     values = env.config.values
     folder = to if to is not None else values.get("backup.dir")
     if folder is None:
-        raise UsageError(
-            "there is no backup folder", hint="set dir in [backup] of the config, or: apay backup --to backups"
-        )
+        raise UsageError("there is no backup folder", hint="apay backup --to FOLDER, or set [backup] dir in the config")
     return BackupSetting(
         folder=Path(folder),
         keep=values["backup.keep"],

@@ -170,7 +170,7 @@ def _report(done: "Restored", ledger: Path, env: Env) -> None:
         )
         env.output.advise(env.here("apay status --acknowledge"))
         env.output.say(
-            "apay: what was sold since then counts as unsold again: before you listen, count the shelf, then per product:"
+            "apay: what was sold since then counts as unsold again: count the shelf before you listen; per product:"
         )
         env.output.advise(env.here("apay stock count SKU UNITS"))
     env.output.say(f"apay: new receipts are numbered from {done.receipt_id_floor + 1}")

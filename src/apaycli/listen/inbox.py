@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from apaycli.errors import LedgerError
+from apaycli.files_folder import settle
 
 _DIGEST_CHARACTERS = 16
 _BYTES_MAX = 64 << 20  # a lock that lasts this long needs somebody who looks at it
@@ -81,23 +82,13 @@ def _append(path: Path, lines: bytes) -> None:
             if before + len(lines) > _BYTES_MAX or os.write(descriptor, lines) < len(lines):
                 raise OSError("no room")
             os.fsync(descriptor)
-            _sync_folder(path.parent)
+            settle(path.parent)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(descriptor, before)
             raise
     finally:
         os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    """So that the file's name is on disk, too. Windows neither can nor needs to."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _bytes_of(line: bytes) -> bytes:

@@ -199,3 +199,10 @@ def test_a_payment_in_a_message_that_is_answered_is_no_payment_of_that_message()
 def test_a_key_that_stands_often_is_looked_at_once_each() -> None:
     raw = b'{"update_id":1,"a":0' + b',"a":[1]' * 200_000 + b"}"
     assert loads_leniently(raw) == {"update_id": 1}
+
+
+def test_what_is_too_large_to_be_whole_says_so_and_may_hold_a_payment() -> None:
+    update = parse_update(b'{"update_id":7,"message":{"text":"' + b"x" * (4 * 1024 * 1024))
+    assert isinstance(update, Unreadable)
+    assert (update.update_id, update.mentions_payment) == (7, True)
+    assert update.reason == "larger than 4 MiB, the most that Telegram sends: read in part"

@@ -1,5 +1,6 @@
 """One process at a time: the lock of a ledger and of a bot, whom it names, and which ledger it remembers."""
 
+import errno
 import getpass
 import json
 import os
@@ -177,3 +178,44 @@ def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path, in_the_way:
     state = tmp_path / "state" / "apay"
     with pytest.raises(LedgerError, match="state"), bot_lock(123, state, tmp_path / "a.db", "apay listen", NOW):
         pass
+
+
+# -- what systems and strangers do to it -----------------------------------------------------------------------------
+
+
+def unusable(ledger: Path) -> LedgerError:
+    with pytest.raises(LedgerError) as caught, ledger_lock(ledger, "apay listen", NOW):
+        pytest.fail("there is no lock to hold")
+    assert not isinstance(caught.value, AnotherListener)
+    return caught.value
+
+
+def test_where_there_are_no_locks_it_is_said(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("apaycli.store.lock.lock", refuse)
+    assert unusable(ledger).message == f"the lock {ledger}.lock cannot be used: No locks available"
+
+
+def test_a_lock_that_is_removed_again_and_again_is_given_up(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apaycli.store.lock._is_named", lambda *_: False)
+    assert "is removed again and again" in unusable(ledger).message
+
+
+def test_a_lock_that_may_not_be_opened_names_its_cure(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock_path(ledger).touch()
+
+    def forbid(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("apaycli.store.lock._opened", forbid)
+    assert (unusable(ledger).hint or "").endswith(f"sudo chown --reference={ledger.parent} {ledger}.lock")
+
+
+def test_a_user_without_a_name_is_a_number_and_gives_nothing_away(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 3_999_999)
+    with ledger_lock(ledger, "apay listen", NOW):
+        assert "user 3999999)" in refused(ledger)

@@ -1,5 +1,6 @@
 """Trouble that passes and trouble that does not: locks, a full disk, files that disappear."""
 
+import errno
 import shutil
 import sqlite3
 import stat
@@ -159,6 +160,65 @@ def test_a_ledger_that_cannot_be_saved_is_said_to_be_so(shop: SqliteStore, tmp_p
     (tmp_path / "spare").write_text("in the way")
     shutil.rmtree(tmp_path / "shop")
     with pytest.raises(LedgerLost, match="could not be saved"):
+        shop.close()
+
+
+def test_without_a_spare_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    store = open_sqlite(tmp_path / "shop" / "apay.db")
+    shutil.rmtree(tmp_path / "shop")
+    with pytest.raises(LedgerLost, match="could not be saved"):
+        store.close()
+
+
+def test_an_earlier_rescue_is_not_written_over(shop: SqliteStore, tmp_path: Path) -> None:
+    earlier = tmp_path / "shop" / "apay.db.rescued"
+    earlier.write_text("of last week")
+    Path(shop.path).unlink()
+    with shop.db:
+        shop.db.execute("BEGIN")  # what was begun is undone first
+    shop.db.execute("BEGIN")
+    with pytest.raises(LedgerLost, match=r"was saved to .*apay\.db\.rescued-2$"):
+        shop.close()
+    assert (earlier.read_text(), receipts_of(tmp_path / "shop" / "apay.db.rescued-2")) == ("of last week", 1)
+
+
+def test_a_copy_that_cannot_be_finished_leaves_nothing(
+    shop: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("apaycli.store.sqlite_rescue.sqlite3.connect", no_room)
+    Path(shop.path).unlink()
+    with pytest.raises(LedgerLost, match="could not be saved: database or disk is full"):
+        shop.close()
+    assert [path for folder in ("shop", "spare") for path in (tmp_path / folder).glob("*.rescued*")] == []
+
+
+def test_a_log_that_cannot_be_worked_off_is_copied(shop: SqliteStore) -> None:
+    put_away(Path(shop.path))
+    shop.db.close()  # a checkpoint fails, and so does the copy: said, not raised as something else
+    with pytest.raises(LedgerLost, match="could not be saved"):
+        shop.close()
+
+
+@pytest.mark.parametrize("kind", ["no list of descriptors", "no names", "another name"])
+def test_where_the_system_does_not_say_where_a_file_went_it_is_copied(
+    shop: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    put_away(Path(shop.path))
+    if kind == "no list of descriptors":
+        monkeypatch.setattr("apaycli.store.sqlite_files._DESCRIPTORS", str(tmp_path / "none"))
+    else:
+
+        def elsewhere(_path: Path) -> Path:
+            if kind == "no names":
+                raise OSError(errno.EINVAL, "Invalid argument")
+            return tmp_path
+
+        monkeypatch.setattr(Path, "readlink", elsewhere)
+    with pytest.raises(LedgerLost, match=r"was saved to .*apay\.db\.rescued$"):
         shop.close()
 
 

@@ -199,7 +199,7 @@ def _unusable(path: Path, error: OSError) -> LedgerError:
 
 def _user_name() -> str:
     """The account that runs this process; never what the environment says."""
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # pragma: no cover - not run on Windows
         return os.environ.get("USERNAME", "unknown")
     import pwd
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from apaycli.errors import LedgerLost
 from apaycli.files import make_folder
+from apaycli.files_folder import settle
 from apaycli.store.sqlite_errors import FAILURES
 from apaycli.store.sqlite_files import OpenFiles
 
@@ -83,7 +84,8 @@ def _copied_into(folder: Path, db: sqlite3.Connection, files: OpenFiles) -> Path
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, whatever lies beside it
         finally:
             copy.close()
-        _flush(folder)
+        with suppress(OSError):  # not on every system
+            settle(folder)
     except BaseException:
         with suppress(OSError):
             path.unlink()
@@ -101,13 +103,3 @@ def _new_file(wanted: Path) -> Path:
             path = wanted.with_name(f"{wanted.name}-{number}")
         else:
             return path
-
-
-def _flush(folder: Path) -> None:
-    """The name is on disk, too."""
-    with suppress(OSError):  # not on every system
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -61,6 +61,7 @@ MUTANTS = (
         "listen/sender.py",
         "    first_attempt = answer.fresh and delivered.attempts == 1\n",
         "    first_attempt = True\n",
+        LISTEN,
     ),
     Mutant(
         "believe a refusal although an earlier attempt may have arrived",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rig import ASHA, RAHIM, Rig
 
+from apaycli.core.update import may_hold_payment
 from apaycli.errors import LedgerError
 from apaycli.listen import events
 from apaycli.listen.inbox import Inbox, inbox_of
@@ -155,8 +156,7 @@ def test_after_one_pass_or_a_stop_in_a_lock_nothing_is_lost(
         _press_between(shop, paid, 20_000)
         await asyncio.sleep(LOCK_SECONDS)
 
-    with pytest.raises(LedgerError, match="locked"):
-        shop.listen(story, inbox=inbox)
+    shop.listen(story, inbox=inbox)  # asked to stop, it stops well
     with pytest.raises(LedgerError, match="locked"):
         shop.listen(once=True, ready=False, inbox=inbox)
     assert len(Inbox(inbox).read()) > 10  # payments and requests; the last hundred updates wait at Telegram
@@ -248,18 +248,42 @@ def test_without_a_place_nothing_is_kept() -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda line: line[:-4], lambda line: b"0" + line[1:], lambda line: b"\xff" * 30])
-def test_a_damaged_line_is_handed_over_as_it_is_and_harms_no_other(tmp_path: Path, damage: Any) -> None:
+def test_a_damaged_line_is_kept_as_one_that_may_hold_money_and_harms_no_other(tmp_path: Path, damage: Any) -> None:
     path = tmp_path / "inbox"
-    Inbox(path).keep([b"one", b"successful_payment", b"three"])
-    lines = path.read_bytes().splitlines()
-    spoiled = damage(lines[1])
-    path.write_bytes(b"\n".join([lines[0], spoiled, lines[2], b""]))
-    assert Inbox(path).read() == [b"one", spoiled, b"three"]
+    Inbox(path).keep([b"one", b"two", b"three"])
+    lines = path.read_bytes().split()
+    spoiled = damage(b" ".join(lines[2:4]))
+    path.write_bytes(b"\n".join([b" ".join(lines[:2]), spoiled, b" ".join(lines[4:]), b""]))
+    first, damaged, third = Inbox(path).read()
+    assert (first, third) == (b"one", b"three")
+    assert damaged.endswith(spoiled)
+    assert may_hold_payment(damaged)
+
+
+def test_what_a_crash_left_half_written_does_not_touch_what_is_written_next(tmp_path: Path) -> None:
+    path = tmp_path / "inbox"
+    Inbox(path).keep([b"one"])
+    path.write_bytes(path.read_bytes()[:-3])
+    inbox = Inbox(path)
+    torn = inbox.read()
+    assert inbox.keep([b"two"])
+    assert Inbox(path).read() == [*torn, b"two"]
+
+
+def test_two_names_of_one_ledger_have_one_inbox(tmp_path: Path) -> None:
+    (tmp_path / "current.db").symlink_to(tmp_path / "shop" / "apay.db")
+    assert inbox_of(tmp_path / "current.db") == tmp_path / "shop" / "apay.db-inbox"
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "inbox")
+    with pytest.raises(LedgerError, match="not a regular file"):
+        Inbox(tmp_path / "inbox").read()
 
 
 def test_a_file_that_cannot_be_read_is_never_passed_over(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
-    with pytest.raises(LedgerError, match="updates that Telegram has forgotten are in it"):
+    with pytest.raises(LedgerError, match="it holds updates that Telegram has forgotten"):
         Inbox(tmp_path / "inbox").read()
 
 

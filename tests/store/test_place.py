@@ -135,13 +135,13 @@ def test_a_damaged_record_knows_nothing(place: LedgerPlace, content: str) -> Non
 def test_the_logs_of_a_lost_ledger_get_names_that_no_ledger_has(place: LedgerPlace) -> None:
     for suffix in ("-wal", "-shm"):
         Path(f"{place.ledger}{suffix}").write_text(suffix)
-    first = place.set_aside(NOW)
+    first = place.set_aside(NOW, inbox=False)
     assert [path.name for path in first] == [
         "apay.db.before-20260101T100000Z-wal",
         "apay.db.before-20260101T100000Z-shm",
     ]
     place.refuse_if_lost()
     Path(f"{place.ledger}-wal").write_text("again")
-    (second,) = place.set_aside(NOW)
+    (second,) = place.set_aside(NOW, inbox=False)
     assert second.name == "apay.db.before-20260101T100000Z-2-wal"
     assert [path.read_text() for path in (*first, second)] == ["-wal", "-shm", "again"]

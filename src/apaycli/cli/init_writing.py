@@ -115,7 +115,7 @@ def forget_lost_ledger(env: Env, config: Path) -> None:
     now = env.clock.now()
     try:
         with ledger_lock(place.ledger, "apay init", now) as lock:
-            kept = place.set_aside(now)
+            kept = place.set_aside(now, inbox=True)
             place.forget()
             lock.note_ledger(None)
     except OSError as error:

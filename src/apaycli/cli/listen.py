@@ -122,7 +122,7 @@ def _open_ledger(options: Options, env: Env) -> "Store":
                 hint="leave it out: apay listen",
             )
     if place.is_empty:
-        for path in place.set_aside(env.clock.now()):
+        for path in place.set_aside(env.clock.now(), inbox=True):
             env.output.warn(f"what was left of the ledger before is kept: {path}")
     return env.open_store(create=True, accept_another=True)
 

@@ -75,7 +75,9 @@ def restore(
             return
         env.confirm(f"Put it in the place of {ledger}?", yes=yes)
         if env.ledger_place.is_empty:
-            env.ledger_place.set_aside(env.clock.now())  # a log that was left behind must never meet another ledger
+            env.ledger_place.set_aside(
+                env.clock.now(), inbox=False
+            )  # a log that was left behind must never meet another ledger
         env.if_interrupted = f"look whether {ledger} is there; the one before is kept beside it"
         done = restore_backup(plain, inspection, ledger, replaced, env.clock.now())
         env.if_interrupted = "the backup is in the ledger's place"

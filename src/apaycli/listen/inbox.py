@@ -5,11 +5,13 @@ Never knows what is in an update, or when it is let go (`listen/listener.py`).
 
 Only for the one case in which keeping everything at Telegram costs buyers their answer: the ledger is locked, and a
 hundred updates wait, so that those behind them cannot be seen. The file is there for seconds, and never empty: it goes
-once the ledger has what was in it. One line an update: a digest, a blank, the bytes in base64.
+once the ledger has what was in it. One line an update: a digest, a blank, the bytes in base64. A line feed stands
+before it, too: whatever a crash has left at the end of the file stays apart from what is written next.
 """
 
 import hashlib
 import os
+import stat
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,13 +19,17 @@ from pathlib import Path
 
 from apaycli.errors import LedgerError
 from apaycli.files_folder import settle
+from apaycli.store.place import INBOX
 
 _DIGEST_CHARACTERS = 16
 _BYTES_MAX = 64 << 20  # a lock that lasts this long needs somebody who looks at it
+# Telegram has forgotten what stood there, and it was probably money: named so that the dead letter is an alarm.
+_DAMAGED = b"a damaged line of the inbox, which may have held a successful_payment: "
 
 
 def inbox_of(ledger: Path) -> Path:
-    return ledger.with_name(f"{ledger.name}-inbox")
+    """Beside the file that a link leads to: two names of one ledger have one inbox."""
+    return Path(os.path.realpath(ledger) + INBOX)
 
 
 class Inbox:
@@ -34,20 +40,20 @@ class Inbox:
         self._known: set[str] = set()
 
     def read(self) -> list[bytes]:
-        """What an earlier run kept. A line that a crash or the disk has damaged comes as it is: it is no update, and
-        becomes a dead letter instead of being lost. Raises LedgerError if the file cannot be read."""
+        """What an earlier run kept. A line that a crash or the disk has damaged is no update: it becomes a dead letter
+        with an alarm. Raises LedgerError if the file cannot be read."""
         if self._path is None:
             return []
         try:
-            content = self._path.read_bytes()
+            content = _content(self._path)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise LedgerError(
-                f"{self._path} cannot be read ({error.strerror}): updates that Telegram has forgotten are in it",
-                hint="let this user read it, then start again",
+                f"{self._path} cannot be read ({error.strerror}): it holds updates that Telegram has forgotten",
+                hint="it must be a regular file that this user can read; put that right, then start again",
             ) from None
-        raws = [_bytes_of(line) for line in content.splitlines()]
+        raws = [_bytes_of(line) for line in content.split(b"\n") if line]
         self._known = {_digest(raw) for raw in raws}
         return raws
 
@@ -56,7 +62,7 @@ class Inbox:
         fresh = {digest: raw for raw in raws if (digest := _digest(raw)) not in self._known}
         if self._path is None or not fresh:
             return self._path is not None
-        lines = b"".join(b"%s %s\n" % (digest.encode(), b64encode(raw)) for digest, raw in fresh.items())
+        lines = b"".join(b"\n%s %s\n" % (digest.encode(), b64encode(raw)) for digest, raw in fresh.items())
         try:
             _append(self._path, lines)
         except OSError:
@@ -64,12 +70,26 @@ class Inbox:
         self._known.update(fresh)
         return True
 
+    def forget(self) -> None:
+        """What was written may be gone: the next `keep` writes all of it."""
+        self._known.clear()
+
     def clear(self) -> None:
         """The ledger has it. A file that cannot be removed is read again by the next start, which repeats nothing."""
         self._known.clear()
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
+
+
+def _content(path: Path) -> bytes:
+    """Of a regular file alone: a FIFO would be waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a regular file")
+        return file.read()
 
 
 def _append(path: Path, lines: bytes) -> None:
@@ -97,7 +117,7 @@ def _bytes_of(line: bytes) -> bytes:
         raw = b64decode(text, validate=True)
         if _digest(raw).encode() == digest:
             return raw
-    return line
+    return _DAMAGED + line
 
 
 def _digest(raw: bytes) -> str:

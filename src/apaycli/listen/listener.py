@@ -12,6 +12,7 @@ A stop is a polite kill -9: whatever it leaves undone is found on disk by the ne
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from apaycli.botapi.client import AsyncBotApi, NotSent, OutcomeUnknown, Refused
@@ -28,15 +29,7 @@ from apaycli.listen.inbox import Inbox
 from apaycli.listen.notices import Notifier
 from apaycli.listen.pace import Pace
 from apaycli.listen.polling import REACH_SECONDS_MAX, Poller, backoff_seconds
-from apaycli.listen.processor import (
-    Answer,
-    Processor,
-    Received,
-    Recorded,
-    asked_in,
-    key_of,
-    queries_first,
-)
+from apaycli.listen.processor import Answer, Processor, Received, Recorded, asked_in, key_of, queries_first
 from apaycli.listen.replies import Replies
 from apaycli.listen.rotation import RotatingApi
 from apaycli.listen.sender import Sender
@@ -50,6 +43,8 @@ from apaycli.store.values import AnswerResult
 _DECIDE_SECONDS_MAX = 7.0  # then the query is declined without a record, while there is time to say so
 _REFUSAL_SECONDS = 3.0
 _DRAIN_SECONDS_MAX = 5.0
+_SAVING_TRIES_MAX = 8
+_SAVING_PAUSE_SECONDS = 0.25
 _ROOM_SECONDS = 1.0  # a refusal takes a moment to be taken; the next look comes anyway
 # Telegram forgets an inline query after 30 seconds, and whoever types goes on typing.
 _NEED_NO_RECORD = (PreCheckoutQuery, ShippingQuery, InlineQuery, Ignored)
@@ -94,11 +89,17 @@ class Listener:
 
     async def run(self) -> None:
         """Returns after `stop`, or after everything is worked off with `once`. Raises what ends a listener."""
+        ended_by: ApayError | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 await self._work(tasks)
-        except* ApayError as group:
-            raise _first(group) from None
+        except BaseExceptionGroup as group:  # raised inside `except*`, an error is wrapped again by Python 3.11.2
+            ours, others = group.split(ApayError)
+            if ours is None or others is not None:
+                raise
+            ended_by = _first(ours)
+        if ended_by is not None:
+            raise ended_by
         self._emit(events.Stopped(self._clock.now()))
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
@@ -138,15 +139,33 @@ class Listener:
         await cancelled(taking, stopping)
         await sender.drain(_DRAIN_SECONDS_MAX)
         if self._ended_by is not None:
+            if isinstance(self._ended_by, LedgerLost):
+                await self._save_kept(processor)
             raise self._ended_by
         reach("before_stop_recorded")
-        await upkeep.stop()
+        with suppress(LedgerUnavailable):  # that the run has ended stays unsaid, as after a kill
+            await upkeep.stop()
         try:
             await poller.confirm()
         except LedgerError:
             raise
         except ApayError:
             pass  # it comes again, and is found on disk
+
+    async def _save_kept(self, processor: Processor) -> None:
+        """Telegram has forgotten what is in the inbox, and the inbox may have gone with the ledger. What is recorded
+        now is saved with the ledger, wherever it is; while it is still locked, the inbox is written again."""
+        for _ in range(_SAVING_TRIES_MAX if self._kept else 0):
+            try:
+                await self._writer.run(lambda: processor.record(self._kept, self._declined_unrecorded))
+            except LedgerUnavailable:
+                await self._sleep(_SAVING_PAUSE_SECONDS)
+            except LedgerLost:
+                return  # told after the commit
+            else:
+                return
+        self._inbox.forget()
+        await self._writer.run(partial(self._inbox.keep, [each.raw for each in self._kept]))
 
     # -- a start -------------------------------------------------------------------------------------------------
 

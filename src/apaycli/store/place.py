@@ -17,6 +17,7 @@ from apaycli.files import FileProblem, complete_file, make_folder, read_text
 from apaycli.store.lock import lock_path, locked_ledger_id
 
 _LOGS = ("-wal", "-shm", "-journal")
+INBOX = "-inbox"  # updates that were kept while the ledger was locked (listen/inbox.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,13 @@ class LedgerPlace:
 
     # -- what is left of one --------------------------------------------------------------------------------------
 
-    def set_aside(self, now: int) -> list[Path]:
+    def set_aside(self, now: int, *, inbox: bool) -> list[Path]:
         """Make the empty place fit for another ledger: SQLite's files of the old one get another name, where no ledger
-        meets them. Returns them by their new names. Raises OSError."""
+        meets them; with `inbox` also what was kept for it, which is not for a new ledger to record. Returns them by
+        their new names. Raises OSError."""
         kept = []
         stamp = render_instant(now).replace("-", "").replace(":", "")
-        for suffix in _LOGS:
+        for suffix in (*_LOGS, INBOX) if inbox else _LOGS:
             log = Path(f"{self.real}{suffix}")
             if log.exists():
                 kept.append(_free(f"{self.real}.before-{stamp}", suffix))
@@ -118,7 +120,7 @@ class LedgerPlace:
         return kept
 
     def _traces(self) -> list[str]:
-        logs = [f"{self.real}{suffix}" for suffix in _LOGS]
+        logs = [f"{self.real}{suffix}" for suffix in (*_LOGS, INBOX)]
         traces = [f"{log} was left behind" for log in logs if os.path.lexists(log)]
         traces += [f"{path} lies beside it" for path in (*self._beside(".rescued*"), *self._beside(".before-*"))]
         if self.known_id() is not None:
@@ -132,7 +134,7 @@ class LedgerPlace:
         from glob import escape
 
         there = self.real.parent.glob(escape(self.real.name) + pattern)
-        return sorted(path for path in there if not path.name.endswith(_LOGS))
+        return sorted(path for path in there if not path.name.endswith((*_LOGS, INBOX)))
 
 
 def _free(stem: str, suffix: str) -> Path:

@@ -1,10 +1,15 @@
 """Everybody has an answer, or their units go back: a lock with more than a reply holds, a process that was stopped."""
 
+import re
 import signal
+import sqlite3
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
+import pytest
 from merchant import RAHIM, Merchant, Running, eventually
 from test_e2e_ledger import UNAVAILABLE, locked
 
@@ -13,7 +18,11 @@ from apaycli.sandbox.checkouts import Checkout
 BUYERS = 200
 
 
-def test_two_hundred_buyers_and_payments_between_them_in_a_lock_are_all_answered(merchant: Merchant) -> None:
+@contextmanager
+def payments_kept_in_a_lock(
+    merchant: Merchant, count: int
+) -> Iterator[tuple[Running, sqlite3.Connection, list[Checkout]]]:
+    """A listener whose ledger somebody locks: `count` buyers pay and BUYERS press Pay, more than a reply holds."""
     merchant.stock_file.write_text(merchant.stock_file.read_text().replace("stock = 10", "stock = 1000"))
     payload = merchant.sell()
     world = merchant.world
@@ -30,22 +39,52 @@ def test_two_hundred_buyers_and_payments_between_them_in_a_lock_are_all_answered
         return pressed
 
     with merchant.listening() as listener:
-        paid = [merchant.press(payload, buyer) for buyer in range(9000, 9010)]
+        paid = [merchant.press(payload, buyer) for buyer in range(9000, 9000 + count)]
         merchant.quiet()
-        eventually(lambda: merchant.rows("SELECT count(*) FROM decisions WHERE answer_outcome = 'sent'") == [(10,)])
+        eventually(lambda: merchant.rows("SELECT count(*) FROM decisions WHERE answer_outcome = 'sent'") == [(count,)])
         with closing(locked(merchant.ledger)) as other:
             checkouts = merchant.call(rush)
             eventually(lambda: all(checkout.outcome for checkout in checkouts))
-            assert {(checkout.outcome, checkout.error_message) for checkout in checkouts} == {("declined", UNAVAILABLE)}
-            assert max(checkout.answer_milliseconds for checkout in checkouts) < 8_000
-            assert merchant.receipts() == []
-            other.execute("ROLLBACK")
+            yield listener, other, checkouts
+
+
+def test_two_hundred_buyers_and_payments_between_them_in_a_lock_are_all_answered(merchant: Merchant) -> None:
+    with payments_kept_in_a_lock(merchant, 10) as (listener, other, checkouts):
+        assert {(checkout.outcome, checkout.error_message) for checkout in checkouts} == {("declined", UNAVAILABLE)}
+        assert max(checkout.answer_milliseconds for checkout in checkouts) < 8_000
+        assert merchant.receipts() == []
+        other.execute("ROLLBACK")
         merchant.quiet()
         eventually(lambda: len(merchant.receipts()) == 10)
         assert listener.end() == 0
     merchant.check_books()
     assert [receipt.flag for receipt in merchant.receipts()] == [None] * 10
     assert list(merchant.folder.glob("*-inbox")) == []
+
+
+@pytest.mark.parametrize("kind", ["moved", "deleted"])
+def test_a_ledger_that_is_lost_while_payments_are_kept_beside_it_has_them_when_it_is_back(
+    merchant: Merchant, kind: str
+) -> None:
+    with payments_kept_in_a_lock(merchant, 3) as (listener, other, _):
+        inbox = Path(f"{merchant.ledger}-inbox")
+        eventually(lambda: inbox.exists() and inbox.stat().st_size > 0)
+        away = merchant.folder / "away"
+        away.mkdir()
+        for path in list(merchant.folder.glob("apay.db*")):
+            if kind == "moved":
+                path.rename(away / path.name)
+            else:
+                path.unlink()
+        other.execute("ROLLBACK")
+        assert listener.wait() == 9
+        cure = next(line for line in listener.err if "mv " in line)
+    (command,) = re.findall(r"mv (\S+) (\S+);", cure)
+    Path(command[0]).rename(command[1])
+    with merchant.listening():
+        merchant.quiet()
+        eventually(lambda: len(merchant.receipts()) == 3)
+    merchant.check_books()
 
 
 # The installed program, which stops itself once between a commit and its answer, as SIGSTOP from outside would.

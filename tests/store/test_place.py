@@ -150,7 +150,7 @@ def test_the_logs_of_a_lost_ledger_get_names_that_no_ledger_has(place: LedgerPla
 def test_an_inbox_tells_of_a_ledger_and_is_set_aside_for_a_new_one_alone(place: LedgerPlace) -> None:
     inbox = Path(f"{place.real}-inbox")
     inbox.write_text("what Telegram has forgotten")
-    with pytest.raises(LedgerLost, match="apay.db-inbox was left behind"):
+    with pytest.raises(LedgerLost, match=r"apay\.db-inbox was left behind"):
         place.refuse_if_lost()
     assert place.set_aside(NOW, inbox=False) == []  # a restore: it is still this shop's
     (kept,) = place.set_aside(NOW, inbox=True)
